@@ -1,0 +1,1 @@
+"""busjax: multi-task learning on breast ultrasound (segmentation and classification) in JAX."""

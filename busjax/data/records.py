@@ -1,0 +1,52 @@
+"""The one record that every reader yields, and the class names, once."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Protocol
+
+import numpy as np
+
+CLASSES: tuple[str, ...] = ("benign", "malignant", "normal")
+BENIGN, MALIGNANT, NORMAL = range(3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """One ultrasound image with its annotation.
+
+    Attributes:
+        id: unique within the source, e.g. 'benign (1)'.
+        image: (H, W) uint8, grey levels in [0, 255].
+        mask: (H, W) uint8, 1 inside a lesion and 0 elsewhere; all 0 for a normal image.
+        label: index into `CLASSES`.
+        group: images of one group (same patient view, duplicates) never part in a split.
+    """
+
+    id: str
+    image: np.ndarray
+    mask: np.ndarray
+    label: int
+    group: str
+
+
+class RecordSource(Protocol):
+    """Random access to records; what splitting needs is known without decoding a pixel.
+
+    Attributes:
+        name: 'busi' or 'phantom'; saved with every result, so that one never passes for the other.
+        description: one plain line for the terminal and the report.
+        ids: unique ids, in the order of the records.
+        labels: (N,) int32, indices into `CLASSES`.
+        groups: group names, in the order of the records.
+    """
+
+    name: str
+    description: str
+    ids: tuple[str, ...]
+    labels: np.ndarray
+    groups: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Record: ...

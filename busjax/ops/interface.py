@@ -1,0 +1,75 @@
+"""The few operations that the models are made of: parameters come in, arrays go out.
+
+A *feature* is an opaque array: which axis means what is the implementation's business, and only
+`load` and `unload` cross the border. Elementwise functions (relu, sigmoid, +) apply to features
+of equal shape directly. Every operation computes in the dtype of its feature; statistics and
+reductions are float32. Kernels are float32 and have the same shape and meaning everywhere, so
+that a checkpoint moves between the implementations.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import jax
+
+Array = jax.Array
+Feature = jax.Array
+Dtype = Any
+
+
+class Ops(Protocol):
+    """What an implementation (`ops/reference.py`, `ops/cpu.py`) offers."""
+
+    def load(self, image: Array, dtype: Dtype) -> Feature:
+        """Takes an image (B, H, W, C) in."""
+
+    def unload(self, x: Feature) -> Array:
+        """Gives a feature out as (B, H, W, C) float32."""
+
+    def channels(self, x: Feature) -> int:
+        """Number of channels of a feature."""
+
+    def conv3x3(self, xs: tuple[Feature, ...], kernel: Array) -> Feature:
+        """3x3 'same' convolution of the inputs as if concatenated; kernel (3, 3, sum C, O)."""
+
+    def conv1x1(self, xs: tuple[Feature, ...], kernel: Array) -> Feature:
+        """1x1 convolution of the inputs as if concatenated; kernel (1, 1, sum C, O)."""
+
+    def conv_transpose2x2(self, x: Feature, kernel: Array) -> Feature:
+        """2x2 stride-2 transposed convolution; kernel (2, 2, C, O); y[2i+a, 2j+b] = x[i,j] K[a,b]."""
+
+    def add_bias(self, x: Feature, bias: Array) -> Feature:
+        """Adds bias (C,) to every pixel."""
+
+    def max_pool2x2(self, x: Feature) -> Feature:
+        """Largest of every 2x2 window, stride 2; even sizes only."""
+
+    def upsample2x(self, x: Feature) -> Feature:
+        """Bilinear up-sampling by 2, half-pixel centres (as jax.image.resize)."""
+
+    def group_norm_act(
+        self, x: Feature, scale: Array, bias: Array, groups: int, slope: float, epsilon: float
+    ) -> Feature:
+        """Group norm per image (scale, bias (C,)), then a leaky ReLU; slope 0: ReLU, 1: none."""
+
+    def batch_moments(self, x: Feature) -> tuple[Array, Array]:
+        """Mean and mean square of every channel over batch and space: two (C,) float32."""
+
+    def scale_shift_act(self, x: Feature, scale: Array, shift: Array, slope: float) -> Feature:
+        """x * scale + shift per channel ((C,) each), then a leaky ReLU; slope 0: ReLU, 1: none."""
+
+    def concatenate(self, xs: tuple[Feature, ...]) -> Feature:
+        """Concatenation over channels."""
+
+    def spatial_mean(self, x: Feature) -> Array:
+        """Mean over space: (B, C) float32."""
+
+    def spatial_max(self, x: Feature) -> Array:
+        """Largest value over space: (B, C) float32."""
+
+    def scale_channels(self, x: Feature, factor: Array) -> Feature:
+        """Multiplies every image's channels by factor (B, C), or by (B, 1) as a whole."""
+
+    def scale_pixels(self, x: Feature, factor: Feature) -> Feature:
+        """Multiplies every pixel by a feature of one channel."""

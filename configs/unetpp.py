@@ -1,0 +1,12 @@
+"""U-Net++ with a classifier and deep supervision (Zhou 2020, arXiv:1912.05074)."""
+
+from ml_collections import ConfigDict
+
+from configs import base
+
+
+def get_config() -> ConfigDict:
+    config = base.get_config()
+    config.name = "unetpp"
+    config.model.name = "unetpp"
+    return config
