@@ -27,8 +27,8 @@ class Ops(Protocol):
     def unload(self, x: Feature) -> Array:
         """Gives a feature out as (B, H, W, C) float32."""
 
-    def channels(self, x: Feature) -> int:
-        """Number of channels of a feature."""
+    def shape(self, x: Feature) -> tuple[int, int, int, int]:
+        """Batch, height, width and channels of a feature."""
 
     def conv3x3(self, xs: tuple[Feature, ...], kernel: Array) -> Feature:
         """3x3 'same' convolution of the inputs as if concatenated; kernel (3, 3, sum C, O)."""

@@ -22,8 +22,9 @@ def unload(x: Feature) -> Array:
     return x.astype(jnp.float32)
 
 
-def channels(x: Feature) -> int:
-    return x.shape[-1]
+def shape(x: Feature) -> tuple[int, int, int, int]:
+    b, h, w, c = x.shape
+    return b, h, w, c
 
 
 def conv3x3(xs: tuple[Feature, ...], kernel: Array) -> Feature:
