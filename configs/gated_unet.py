@@ -1,4 +1,4 @@
-"""U-Net whose skips pass through gate units (ACSNet 2024); --config.model.gate=attention: Oktay's."""
+"""U-Net whose skips pass through gate units (ACSNet 2024); or Oktay's, with model.gate=attention."""
 
 from ml_collections import ConfigDict
 

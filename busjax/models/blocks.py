@@ -1,0 +1,169 @@
+"""The blocks of which encoder and decoders are built: convolution, norm, dropout, down, up."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from busjax.ops.interface import Array, Feature, Ops
+
+_he_normal = nn.initializers.he_normal()
+# Every output pixel of a 2x2 stride-2 transposed convolution sees C inputs, not 4 C.
+_transpose_normal = nn.initializers.variance_scaling(
+    1.0, "fan_in", "truncated_normal", batch_axis=(0, 1)
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class BlockSpec:
+    """What all blocks of one network have in common; the fields are those of `config.model`.
+
+    Attributes:
+        ops: the operations that the blocks call.
+        axis_name: the mapped axis over which batch norm averages; None outside a mapped step.
+    """
+
+    ops: Ops
+    norm: str
+    norm_groups: int
+    batch_norm_momentum: float
+    activation_slope: float
+    dropout: float
+    upsample: str
+    axis_name: str | None = None
+
+
+class Conv3x3(nn.Module):
+    """3x3 'same' convolution over one or several inputs, as if they were concatenated."""
+
+    ops: Ops
+    features: int
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, *xs: Feature) -> Feature:
+        channels = sum(self.ops.shape(x)[-1] for x in xs)
+        y = self.ops.conv3x3(xs, self.param("kernel", _he_normal, (3, 3, channels, self.features)))
+        return _maybe_bias(self, y)
+
+
+class Conv1x1(nn.Module):
+    """1x1 convolution over one or several inputs, as if they were concatenated."""
+
+    ops: Ops
+    features: int
+    use_bias: bool = False
+
+    @nn.compact
+    def __call__(self, *xs: Feature) -> Feature:
+        channels = sum(self.ops.shape(x)[-1] for x in xs)
+        y = self.ops.conv1x1(xs, self.param("kernel", _he_normal, (1, 1, channels, self.features)))
+        return _maybe_bias(self, y)
+
+
+def _maybe_bias(module: Conv3x3 | Conv1x1, y: Feature) -> Feature:
+    if not module.use_bias:
+        return y
+    bias = module.param("bias", nn.initializers.zeros, (module.features,))
+    return module.ops.add_bias(y, bias)
+
+
+class NormAct(nn.Module):
+    """Batch, group or instance norm followed by a (leaky) ReLU.
+
+    Batch norm (Ioffe 2015, arXiv:1502.03167) averages over the whole batch on all devices of
+    `spec.axis_name`; group norm (Wu 2018, arXiv:1803.08494) and instance norm per image.
+    """
+
+    spec: BlockSpec
+    epsilon: float = 1e-5
+
+    @nn.compact
+    def __call__(self, x: Feature, train: bool) -> Feature:
+        ops, slope = self.spec.ops, self.spec.activation_slope
+        channels = ops.shape(x)[-1]
+        scale = self.param("scale", nn.initializers.ones, (channels,))
+        bias = self.param("bias", nn.initializers.zeros, (channels,))
+        if self.spec.norm != "batch":
+            instance = self.spec.norm == "instance"
+            groups = channels if instance else math.gcd(self.spec.norm_groups, channels)
+            return ops.group_norm_act(x, scale, bias, groups, slope, self.epsilon)
+        mean, variance = self._batch_statistics(x, channels, train)
+        factor = scale * jax.lax.rsqrt(variance + self.epsilon)
+        return ops.scale_shift_act(x, factor, bias - mean * factor, slope)
+
+    def _batch_statistics(self, x: Feature, channels: int, train: bool) -> tuple[Array, Array]:
+        running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
+        running_variance = self.variable("batch_stats", "variance", jnp.ones, (channels,))
+        if not train:
+            return running_mean.value, running_variance.value
+        mean, mean_square = self.spec.ops.batch_moments(x)
+        if self.is_initializing():
+            return mean, mean_square - jnp.square(mean)
+        if self.spec.axis_name is not None:
+            # Moments, not variances, so that N devices give the statistics of the whole batch.
+            mean, mean_square = jax.lax.pmean((mean, mean_square), self.spec.axis_name)
+        variance = jnp.maximum(mean_square - jnp.square(mean), 0.0)
+        momentum = self.spec.batch_norm_momentum
+        running_mean.value += (1 - momentum) * (jax.lax.stop_gradient(mean) - running_mean.value)
+        running_variance.value += (1 - momentum) * (
+            jax.lax.stop_gradient(variance) - running_variance.value
+        )
+        return mean, variance
+
+
+class ChannelDropout(nn.Module):
+    """Drops whole channels of an image with probability `rate` (Tompson 2015, arXiv:1411.4280)."""
+
+    ops: Ops
+    rate: float
+
+    @nn.compact
+    def __call__(self, x: Feature, train: bool) -> Feature:
+        if not train or self.rate == 0.0:
+            return x
+        b, _, _, c = self.ops.shape(x)
+        kept = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, (b, c))
+        return self.ops.scale_channels(x, kept / (1.0 - self.rate))
+
+
+class ConvBlock(nn.Module):
+    """Twice (3x3 convolution, norm, ReLU), then channel dropout: H(.) of U-Net and U-Net++.
+
+    Takes one or several features of equal size; gives one of `features` channels.
+    """
+
+    spec: BlockSpec
+    features: int
+
+    @nn.compact
+    def __call__(self, *xs: Feature, train: bool) -> Feature:
+        x = Conv3x3(self.spec.ops, self.features, name="conv_0")(*xs)
+        x = NormAct(self.spec, name="norm_0")(x, train)
+        x = Conv3x3(self.spec.ops, self.features, name="conv_1")(x)
+        x = NormAct(self.spec, name="norm_1")(x, train)
+        return ChannelDropout(self.spec.ops, self.spec.dropout)(x, train)
+
+
+class Up(nn.Module):
+    """Doubles the size: a 2x2 transposed convolution, or bilinear after a 1x1 convolution.
+
+    The 1x1 convolution comes first since both are linear and it costs a quarter there.
+    """
+
+    spec: BlockSpec
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Feature) -> Feature:
+        ops = self.spec.ops
+        if self.spec.upsample == "bilinear":
+            return ops.upsample2x(Conv1x1(ops, self.features, use_bias=True, name="conv")(x))
+        channels = ops.shape(x)[-1]
+        kernel = self.param("kernel", _transpose_normal, (2, 2, channels, self.features))
+        bias = self.param("bias", nn.initializers.zeros, (self.features,))
+        return ops.add_bias(ops.conv_transpose2x2(x, kernel), bias)

@@ -1,0 +1,30 @@
+"""The shared encoder: an image becomes a list of features, fine to coarse."""
+
+from __future__ import annotations
+
+import flax.linen as nn
+
+from busjax.models.blocks import BlockSpec, ConvBlock
+from busjax.ops.interface import Feature
+
+
+class ConvEncoder(nn.Module):
+    """The contracting path of the U-Net (Ronneberger 2015, arXiv:1505.04597).
+
+    Gives `depth + 1` features: level i has `width * 2^i` channels at 1 / 2^i of the size; the
+    last is the bottleneck.
+    """
+
+    spec: BlockSpec
+    width: int
+    depth: int
+
+    @nn.compact
+    def __call__(self, x: Feature, train: bool) -> list[Feature]:
+        features = []
+        for level in range(self.depth + 1):
+            if level > 0:
+                x = self.spec.ops.max_pool2x2(x)
+            x = ConvBlock(self.spec, self.width * 2**level, name=f"level_{level}")(x, train=train)
+            features.append(x)
+        return features

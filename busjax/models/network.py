@@ -1,0 +1,167 @@
+"""The whole network: encoder -> decoder -> heads -> refinement, and the table of architectures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import flax.linen as nn
+import flax.struct
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict, FrozenConfigDict
+
+from busjax import ops
+from busjax.errors import UserError
+from busjax.models.blocks import BlockSpec
+from busjax.models.encoder import ConvEncoder
+from busjax.models.gates import GATES
+from busjax.models.heads import Classifier, SegmentationHead
+from busjax.models.refine import REFINEMENTS, refine
+from busjax.models.unet import UNetDecoder
+from busjax.models.unetpp import UNetPlusPlusDecoder
+from busjax.ops.interface import Array
+
+# A new architecture is a file beside this one and a line here.
+ARCHITECTURES: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
+    "unet": lambda spec, model: UNetDecoder(spec, name="decoder"),
+    "gated_unet": lambda spec, model: UNetDecoder(spec, gate=model.gate, name="decoder"),
+    "unetpp": lambda spec, model: UNetPlusPlusDecoder(spec, prune=model.prune, name="decoder"),
+}
+NORMS = ("batch", "group", "instance")
+UPSAMPLINGS = ("transposed", "bilinear")
+DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+
+
+@flax.struct.dataclass
+class Outputs:
+    """What the network says of a batch, before any threshold.
+
+    Attributes:
+        mask_logits: each (B, H, W, 1) float32; the mask first, then the auxiliary masks of deep
+            supervision, deep to shallow.
+        class_logits: (B, classes) float32.
+    """
+
+    mask_logits: tuple[Array, ...]
+    class_logits: Array
+
+
+@flax.struct.dataclass
+class Prediction:
+    """What a user sees: probabilities after refinement.
+
+    Attributes:
+        mask: (B, H, W, 1) float32 in [0, 1], the tumour's probability.
+        classes: (B, classes) float32, rows sum to 1.
+    """
+
+    mask: Array
+    classes: Array
+
+
+class MultiTaskNet(nn.Module):
+    """Reads an image once; draws the tumour and names the class.
+
+    Attributes:
+        model: `config.model`, frozen.
+        axis_name: the mapped axis over which batch norm averages; None outside a mapped step.
+    """
+
+    model: Any
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, image: Array, train: bool) -> Outputs:
+        """Maps images (B, H, W, C) float32 in [0, 1] to `Outputs`.
+
+        Raises:
+            UserError: H or W is not divisible by 2^depth.
+        """
+        model, spec = self.model, _block_spec(self.model, self.axis_name)
+        chex.assert_shape(image, (None, None, None, model.image_channels))
+        check_image_size(image.shape[1], image.shape[2], model.depth)
+        x = spec.ops.load(image - 0.5, DTYPES[model.dtype])
+
+        features = ConvEncoder(spec, model.width, model.depth, name="encoder")(x, train)
+        finest, coarse = ARCHITECTURES[model.name](spec, model)(features, train)
+
+        masks = finest if train and model.deep_supervision else finest[:1]
+        names = [f"mask_{len(finest) - i}" for i in range(len(masks))]
+        mask_logits = tuple(
+            SegmentationHead(spec.ops, name=name)(x) for name, x in zip(names, masks, strict=True)
+        )
+        class_logits = Classifier(
+            spec.ops, model.classes, model.classifier_hidden, model.classifier_dropout,
+            name="classifier",
+        )((features[-2], features[-1], coarse), train)  # fmt: skip
+        return Outputs(mask_logits, class_logits)
+
+    def predict(self, image: Array) -> Prediction:
+        """Maps images (B, H, W, C) float32 in [0, 1] to refined probabilities."""
+        outputs = self(image, train=False)
+        classes = jax.nn.softmax(outputs.class_logits)
+        mask = jax.nn.sigmoid(outputs.mask_logits[0])
+        return Prediction(
+            mask=refine(mask, classes, self.model.refine, self.model.normal_class),
+            classes=classes,
+        )
+
+
+def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:
+    """Builds the network of `config.model`.
+
+    Raises:
+        UserError: a field names something unknown, or the fields do not fit each other.
+    """
+    choices: dict[str, tuple[str, ...]] = {
+        "name": tuple(ARCHITECTURES),
+        "norm": NORMS,
+        "upsample": UPSAMPLINGS,
+        "gate": tuple(GATES),
+        "refine": REFINEMENTS,
+        "dtype": tuple(DTYPES),
+    }
+    for field, known in choices.items():
+        if model[field] not in known:
+            raise UserError(
+                f"config.model.{field}={model[field]!r} is unknown: choose one of {known}"
+            )
+    if model.depth < 1 or model.width < 1:
+        raise UserError("config.model.depth and config.model.width must be 1 or more")
+    if not 0 <= model.prune <= model.depth:
+        raise UserError(f"config.model.prune={model.prune} must be in 0..{model.depth} (depth)")
+    if model.prune and not model.deep_supervision:
+        raise UserError("config.model.prune needs deep supervision: X[0,prune] has no mask else")
+    ops.select(model.ops)
+    return MultiTaskNet(model=FrozenConfigDict(model), axis_name=axis_name)
+
+
+def check_image_size(height: int, width: int, depth: int) -> None:
+    """Raises a UserError that names the next size that fits, unless 2^depth divides both."""
+    step = 2**depth
+    if height % step or width % step:
+        fits = tuple(-(-side // step) * step for side in (height, width))
+        raise UserError(
+            f"an image of {height} x {width} cannot be halved {depth} times: both sides must be "
+            f"divisible by {step}; the next size that fits is {fits[0]} x {fits[1]}"
+        )
+
+
+def count_parameters(params: Any) -> int:
+    """Number of trainable values in a tree of parameters."""
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def _block_spec(model: Any, axis_name: str | None) -> BlockSpec:
+    return BlockSpec(
+        ops=ops.select(model.ops),
+        norm=model.norm,
+        norm_groups=model.norm_groups,
+        batch_norm_momentum=model.batch_norm_momentum,
+        activation_slope=model.activation_slope,
+        dropout=model.dropout,
+        upsample=model.upsample,
+        axis_name=axis_name,
+    )

@@ -1,0 +1,115 @@
+"""The mesh of devices, and the mapping of a per-device step over it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from ml_collections import ConfigDict
+
+from busjax.errors import UserError
+from busjax.training.steps import AXIS
+
+MAPS = ("shard_map", "pmap")
+
+
+def make_mesh(parallel: ConfigDict) -> Mesh:
+    """Lines up `config.parallel.devices` devices (0: all of them) along the axis 'data'.
+
+    Raises:
+        UserError: more devices than there are, or an unknown way of mapping.
+    """
+    if parallel.map not in MAPS:
+        raise UserError(f"config.parallel.map={parallel.map!r} is unknown: choose one of {MAPS}")
+    devices = jax.devices()
+    count = parallel.devices or len(devices)
+    if not 1 <= count <= len(devices):
+        raise UserError(
+            f"config.parallel.devices={count}, but this machine has {len(devices)}: "
+            "give 0 to use them all"
+        )
+    return Mesh(np.array(devices[:count]), (AXIS,))
+
+
+def check_batch_size(field: str, size: int, mesh: Mesh, micro_batches: int = 1) -> None:
+    """Raises a UserError unless a batch divides into equal parts for devices and micro-batches."""
+    parts = mesh.size * micro_batches
+    if size % parts:
+        fits = -(-size // parts) * parts
+        raise UserError(
+            f"{field}={size} does not divide into {mesh.size} device(s) x {micro_batches} "
+            f"micro-batch(es): the next size that fits is {fits}"
+        )
+
+
+def map_train_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..., Any]:
+    """Maps `step(state, batch) -> (state, scalars)`; the state is donated and replicated."""
+    if how == "pmap":
+        return _pmap(step, mesh, out_axes=(None, None), donate=(0,))
+    # check_vma=True would sum the gradient of replicated parameters once more (jax issue on
+    # shard_map and grad): the collectives in the step are the only ones wanted.
+    mapped = jax.shard_map(
+        step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=(P(), P()), check_vma=False
+    )
+    return jax.jit(mapped, donate_argnums=0)
+
+
+def map_eval_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..., Any]:
+    """Maps `step(variables, batch) -> arrays per image`, in the order of the batch."""
+    if how == "pmap":
+        mapped = _pmap(step, mesh, out_axes=0, donate=())
+        return lambda variables, batch: jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), mapped(variables, batch)
+        )
+    return jax.jit(
+        jax.shard_map(
+            step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False
+        )
+    )
+
+
+def _pmap(
+    step: Callable[..., Any], mesh: Mesh, out_axes: Any, donate: tuple[int, ...]
+) -> Callable[..., Any]:
+    mapped = jax.pmap(
+        step,
+        axis_name=AXIS,
+        in_axes=(None, 0),
+        out_axes=out_axes,
+        devices=list(mesh.devices.flat),
+        donate_argnums=donate,
+    )
+    local = mesh.local_mesh.size
+
+    def call(state: Any, batch: Any) -> Any:
+        return mapped(state, jax.tree.map(lambda x: x.reshape(local, -1, *x.shape[1:]), batch))
+
+    return call
+
+
+def replicate(tree: Any, mesh: Mesh) -> Any:
+    """Puts a tree on every device of the mesh."""
+    return jax.device_put(tree, NamedSharding(mesh, P()))
+
+
+def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:
+    """Spreads this process's share of a batch (numpy) over its devices; pmap takes it as it is."""
+    if how == "pmap":
+        return batch
+    sharding = NamedSharding(mesh, P(AXIS))
+    return jax.tree.map(
+        functools.partial(jax.make_array_from_process_local_data, sharding), batch
+    )
+
+
+def fetch(tree: Any) -> Any:
+    """Brings arrays per image to the host as numpy, from all processes, in global order."""
+    if jax.process_count() > 1:
+        return multihost_utils.process_allgather(tree, tiled=True)
+    return jax.device_get(tree)
