@@ -1,0 +1,78 @@
+"""Phantoms as records: the embedded default where no data is at hand."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from busjax.data.phantom.anatomy import GRID, draw_breast
+from busjax.data.phantom.imaging import draw_scanner, scan
+from busjax.data.phantom.lesion import draw_benign, draw_malignant, insert_mass
+from busjax.data.records import BENIGN, CLASSES, MALIGNANT, Record
+from busjax.errors import UserError
+
+
+class PhantomSource:
+    """Synthetic records, each a function of the seed and its index alone.
+
+    Args:
+        count: records; their classes take turns, in the order of `CLASSES`.
+        seed: another seed, other phantoms.
+        size: pixels a side; the same scenes at any size.
+
+    Raises:
+        UserError: a count or size below 1, or a negative seed.
+    """
+
+    name = "phantom"
+
+    def __init__(self, count: int, seed: int, size: int) -> None:
+        if count < 1 or size < 1 or seed < 0:
+            raise UserError(
+                f"phantoms need count >= 1, size >= 1 and seed >= 0, not {count}, {size}, {seed}:"
+                " set data.phantom_count, data.image_size and data.phantom_seed"
+            )
+        self._seed = seed
+        self._size = size
+        self.ids = tuple(f"phantom {index:04d}" for index in range(count))
+        self.groups = self.ids
+        self.labels = np.arange(count, dtype=np.int32) % len(CLASSES)
+        self.description = (
+            f"{count} synthetic phantoms (seed {seed}), simulated ultrasound: not BUSI, no patients"
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Record:
+        """The record at an index in [0, count); IndexError beyond it."""
+        if not 0 <= index < len(self):
+            raise IndexError(f"no phantom {index} among {len(self)}")
+        label = int(self.labels[index])
+        image, mask = _phantom(self._seed, index, label)
+        image, mask = (_resize(array, self._size) for array in (image, mask))
+        return Record(
+            id=self.ids[index],
+            image=np.rint(255 * image).astype(np.uint8),
+            mask=(mask > 0.5).astype(np.uint8),
+            label=label,
+            group=self.groups[index],
+        )
+
+
+def _phantom(seed: int, index: int, label: int) -> tuple[np.ndarray, np.ndarray]:
+    """Image and mask, (GRID, GRID) float32 in [0, 1]."""
+    rng = np.random.default_rng(np.random.SeedSequence([seed, index]))
+    scanner = draw_scanner(rng)
+    scene = draw_breast(rng)
+    if label == BENIGN:
+        scene = insert_mass(rng, scene, draw_benign(rng))
+    elif label == MALIGNANT:
+        scene = insert_mass(rng, scene, draw_malignant(rng))
+    return scan(rng, scene, scanner), scene.mask.astype(np.float32)
+
+
+def _resize(array: np.ndarray, size: int) -> np.ndarray:
+    """Resizes (GRID, GRID) to (size, size), averaging where it shrinks."""
+    interpolation = cv2.INTER_AREA if size < GRID else cv2.INTER_LINEAR
+    return cv2.resize(array, (size, size), interpolation=interpolation)
