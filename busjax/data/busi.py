@@ -1,0 +1,269 @@
+"""The official BUSI folder -> records.
+
+Al-Dhabyani et al., Dataset of breast ultrasound images, Data in Brief 28, 2020, 104863.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from busjax.data.records import CLASSES, NORMAL, Record
+from busjax.errors import UserError
+
+FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
+
+_STEM = re.compile(  # 'benign (1)', 'benign (1)_mask', 'benign (1)_mask_1'
+    rf"(?P<id>(?P<class>{'|'.join(CLASSES)}) \((?P<number>\d+)\))(?P<mask>_mask(_\d+)*)?"
+)
+_NAMED_FILES = 20  # of the bad files in an error message, at most
+_UNDECODABLE = (  # all that Pillow raises for a broken PNG
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+)
+
+Problem = tuple[str, str]  # file, relative to the BUSI folder; what is wrong with it
+
+
+class BusiSource:
+    """BUSI in its official layout, decoded and checked once, held in memory as uint8.
+
+    Images become grey (ITU-R 601 luma, transparent pixels black); the masks of one image are
+    merged into their union.
+
+    Attributes:
+        skipped: (file, reason) of all that was left out; empty with on_bad='error'.
+    """
+
+    name = "busi"
+
+    def __init__(
+        self,
+        directory: Path,
+        on_bad: str,
+        groups: Mapping[str, str] | None = None,
+        keep: Collection[str] | None = None,
+    ) -> None:
+        """Reads, decodes and checks every image and mask.
+
+        Args:
+            directory: the folder with the class folders, or its parent.
+            on_bad: 'error' (a bad file raises) or 'skip' (it is left out and listed).
+            groups: group of an id; an id that it lacks is a group of its own. None: all are.
+            keep: ids to read; None: all.
+
+        Raises:
+            UserError: no BUSI folder; bad files (one message names them); unknown ids in `keep`.
+        """
+        if on_bad not in ("error", "skip"):
+            raise UserError(f"config.data.on_bad is '{on_bad}': choose 'error' or 'skip'.")
+        root = find_folder(directory)
+        entries, problems = _scan(root)
+        if keep is not None:
+            entries = _kept(entries, keep)
+        self._records, unreadable = _read_all(root, entries, groups or {})
+        self.skipped: list[Problem] = problems + unreadable
+        if self.skipped and on_bad == "error":
+            raise UserError(_describe_problems(root, self.skipped))
+        if not self._records:
+            raise UserError(f"BUSI: not one usable image in '{root}'.")
+        self.ids: tuple[str, ...] = tuple(record.id for record in self._records)
+        self.labels: np.ndarray = np.array([record.label for record in self._records], np.int32)
+        self.groups: tuple[str, ...] = tuple(record.group for record in self._records)
+        self.description: str = self._describe()
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._records[index]
+
+    def _describe(self) -> str:
+        counts = np.bincount(self.labels, minlength=len(CLASSES))
+        classes = ", ".join(f"{count} {name}" for count, name in zip(counts, CLASSES, strict=True))
+        skipped = f"; {len(self.skipped)} bad files left out" if self.skipped else ""
+        return f"BUSI: {len(self)} images ({classes}){skipped}"
+
+
+def find_folder(directory: Path) -> Path:
+    """Returns the folder that holds the class folders: `directory` or the BUSI folder in it.
+
+    Raises:
+        UserError: neither holds a class folder.
+    """
+    for root in (directory, directory / FOLDER):
+        if any((root / name).is_dir() for name in CLASSES):
+            return root
+    raise UserError(
+        f"'{directory}' is no BUSI folder: expected the folders {', '.join(CLASSES)} in it,"
+        f" with files such as 'benign/benign (1).png' and 'benign/benign (1)_mask.png'."
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """The files of one image."""
+
+    id: str
+    label: int
+    image: Path
+    masks: tuple[Path, ...]
+
+
+def _scan(root: Path) -> tuple[list[_Entry], list[Problem]]:
+    """Pairs images with their masks by name; classes in turn, numbers in natural order."""
+    entries: list[_Entry] = []
+    problems: list[Problem] = []
+    for label, name in enumerate(CLASSES):
+        found = _scan_class(root, label, problems)
+        entries += found
+        if not found:
+            problems.append((f"{name}/", "the folder is missing or holds no image"))
+    return entries, problems
+
+
+def _scan_class(root: Path, label: int, problems: list[Problem]) -> list[_Entry]:
+    images: dict[tuple[int, str], Path] = {}
+    masks: dict[str, list[Path]] = collections.defaultdict(list)
+    for path in _pngs(root / CLASSES[label]):
+        match = _STEM.fullmatch(path.stem)
+        if match is None or match["class"] != CLASSES[label]:
+            expected = f"'{CLASSES[label]} (1).png' or '{CLASSES[label]} (1)_mask.png'"
+            problems.append((_relative(root, path), f"its name is not like {expected}"))
+        elif match["mask"]:
+            masks[match["id"]].append(path)
+        else:
+            images[int(match["number"]), match["id"]] = path
+    entries = [
+        _Entry(id, label, path, tuple(masks.pop(id, ())))
+        for (_, id), path in sorted(images.items())
+    ]
+    for orphans in masks.values():
+        problems += [(_relative(root, path), "a mask without its image") for path in orphans]
+    return entries
+
+
+def _pngs(folder: Path) -> list[Path]:
+    """Returns the PNG files of a folder in a fixed order; hidden ones ('._a.png') are no images."""
+    if not folder.is_dir():
+        return []
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() == ".png" and not path.name.startswith(".")
+    )
+
+
+def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
+    unknown = sorted(set(keep) - {entry.id for entry in entries})
+    if unknown:
+        raise UserError(
+            f"The curation list names {len(unknown)} images that the BUSI folder lacks,"
+            f" such as '{unknown[0]}': use the list and the folder of the same data set."
+        )
+    return [entry for entry in entries if entry.id in keep]
+
+
+def _read_all(
+    root: Path, entries: list[_Entry], groups: Mapping[str, str]
+) -> tuple[list[Record], list[Problem]]:
+    def read(entry: _Entry) -> tuple[Record | None, list[Problem]]:
+        return _read(root, entry, groups.get(entry.id, entry.id))
+
+    # Pillow only warns of images up to twice its limit; here each of them is a bad file.
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        results = list(pool.map(read, entries))
+    records = [record for record, _ in results if record is not None]
+    return records, [problem for _, problems in results for problem in problems]
+
+
+def _read(root: Path, entry: _Entry, group: str) -> tuple[Record | None, list[Problem]]:
+    """Returns the record, or None and all that is wrong with its files."""
+    problems: list[Problem] = []
+    pixels: dict[Path, np.ndarray] = {}
+    for path in (entry.image, *entry.masks):
+        try:
+            pixels[path] = _decode(path)
+        except _UNDECODABLE as error:
+            problems.append((_relative(root, path), f"cannot be decoded ({error})"))
+    if problems:
+        return None, problems
+
+    image = pixels.pop(entry.image)
+    for path, mask in pixels.items():
+        if mask.shape != image.shape:
+            sizes = f"{mask.shape[1]}x{mask.shape[0]}, its image {image.shape[1]}x{image.shape[0]}"
+            problems.append((_relative(root, path), f"the mask is {sizes}"))
+    if problems:
+        return None, problems
+
+    merged = np.zeros(image.shape, np.uint8)
+    for mask in pixels.values():
+        merged |= _inside(mask)
+    reason = _contradiction(entry, lesion=bool(merged.any()))
+    if reason:
+        return None, [(_relative(root, entry.image), reason)]
+    return Record(entry.id, _to_uint8(image), merged, entry.label, group), []
+
+
+def _contradiction(entry: _Entry, lesion: bool) -> str | None:
+    """Says how the class and the masks contradict each other, if they do."""
+    if entry.label == NORMAL:
+        return "the class is normal, but the mask is not empty" if lesion else None
+    if not entry.masks:
+        return "its mask is missing"
+    return None if lesion else "its mask is empty"
+
+
+def _decode(path: Path) -> np.ndarray:
+    """Returns the grey levels of a PNG of any mode, (H, W) uint8, or uint16 if it has 16 bits."""
+    with Image.open(path) as image:
+        if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
+            return np.asarray(image).astype(np.uint16)
+        if image.has_transparency_data:
+            colours = image.convert("RGBA")
+            black = Image.new("RGBA", colours.size, "black")
+            return np.asarray(Image.alpha_composite(black, colours).convert("L"))
+        return np.asarray(image.convert("L"))
+
+
+def _to_uint8(image: np.ndarray) -> np.ndarray:
+    if image.dtype == np.uint8:
+        return image
+    return np.round(image / 257).astype(np.uint8)  # 65535 / 257 = 255
+
+
+def _inside(mask: np.ndarray) -> np.ndarray:
+    """Returns 1 where the mask is above half of its largest value: 0/1, 0/255 and soft edges."""
+    return (mask > mask.max() / 2).astype(np.uint8)
+
+
+def _relative(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix()
+
+
+def _describe_problems(root: Path, problems: list[Problem]) -> str:
+    named = "; ".join(f"{file}: {reason}" for file, reason in problems[:_NAMED_FILES])
+    more = len(problems) - _NAMED_FILES
+    return (
+        f"BUSI: {len(problems)} bad files in '{root}': {named}"
+        + (f"; and {more} more" if more > 0 else "")
+        + ". Mend them, or leave them out with --config.data.on_bad=skip"
+    )

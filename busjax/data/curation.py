@@ -1,0 +1,94 @@
+"""Hand-made lists of BUSI: which images to keep, and which belong together."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import re
+from pathlib import Path
+
+from busjax.data.records import CLASSES
+from busjax.errors import UserError
+
+_KEPT_COLUMNS = ["class", "id"]
+_LETTER_COLUMNS = ["ID", "Filename", "Objection", "Annotation"]
+_ID = re.compile(rf"({'|'.join(CLASSES)}) \(\d+\)")
+
+
+@dataclasses.dataclass(frozen=True)
+class Curation:
+    """What a list says about the images.
+
+    Attributes:
+        keep: ids to use.
+        groups: id -> name of its group (the id of the group's first image), for all ids of the
+            list, kept or not; empty where the list knows no groups.
+    """
+
+    keep: frozenset[str]
+    groups: dict[str, str]
+
+
+def read_list(path: Path) -> Curation:
+    """Reads a curation list in either of its two published forms.
+
+    `class;id`: the images to keep, without groups; 'Curated BUSI' of Aumente-Maestro, Diez and
+    Remeseiro, Computer Methods and Programs in Biomedicine 2025, 108540.
+
+    `ID;Filename;Objection;Annotation`: one row a group, sets as {a&b}; the letter of Pawlowska,
+    Karwat and Zolek, Data in Brief 48, 2023, 109247. The first image of each group is kept, a
+    group with an objection is not.
+
+    Raises:
+        UserError: no such file, other columns, or a row that names no BUSI image.
+    """
+    rows = _read_rows(path)
+    header = rows[0] if rows else []
+    if header == _KEPT_COLUMNS:
+        return _read_kept(path, rows[1:])
+    if header == _LETTER_COLUMNS:
+        return _read_letter(path, rows[1:])
+    raise UserError(
+        f"'{path}' is no curation list: its first line is '{';'.join(header)}',"
+        f" expected '{';'.join(_KEPT_COLUMNS)}' or '{';'.join(_LETTER_COLUMNS)}'."
+    )
+
+
+def _read_rows(path: Path) -> list[list[str]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=";")]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"The curation list '{path}' cannot be read: {error}") from error
+    return [row for row in rows if any(row)]
+
+
+def _read_kept(path: Path, rows: list[list[str]]) -> Curation:
+    ids = [f"{row[0]} ({row[1]})" if len(row) == 2 else ";".join(row) for row in rows]
+    return Curation(keep=frozenset(_checked(path, ids)), groups={})
+
+
+def _read_letter(path: Path, rows: list[list[str]]) -> Curation:
+    keep: set[str] = set()
+    groups: dict[str, str] = {}
+    for row in rows:
+        if len(row) != len(_LETTER_COLUMNS):
+            raise UserError(
+                f"'{path}': expected {len(_LETTER_COLUMNS)} cells in '{';'.join(row)}'."
+            )
+        _, filenames, objection, _ = row
+        members = _checked(path, filenames.strip("{}").split("&"))
+        for member in members:
+            if member in groups:
+                raise UserError(f"'{path}' has '{member}' twice: an image belongs to one group.")
+            groups[member] = members[0]
+        if not objection:
+            keep.add(members[0])
+    return Curation(frozenset(keep), groups)
+
+
+def _checked(path: Path, ids: list[str]) -> list[str]:
+    for id in ids:
+        if not _ID.fullmatch(id):
+            raise UserError(f"'{path}' has '{id}', which names no image such as 'benign (1)'.")
+    return ids

@@ -1,0 +1,228 @@
+"""Records -> batches {image, mask, label, valid, index}, read ahead in threads by Grain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import grain
+import numpy as np
+from ml_collections import ConfigDict
+
+from busjax.data.augment import augment
+from busjax.data.records import RecordSource
+from busjax.errors import UserError
+
+Example = dict[str, np.ndarray]
+"""One image, or b of them with a leading axis:
+
+image: (H, W, C) float32 in [0, 1].
+mask: (H, W, 1) float32, 0 or 1.
+label: () int32, index into `CLASSES`.
+valid: () float32, 1; 0 for padding, which counts nowhere.
+index: () int32, position within the ids that the batches were asked for.
+"""
+
+
+class Resized:
+    """Images and masks of some ids, resized once to a square and held in memory as uint8.
+
+    Attributes:
+        images: (N, size, size) uint8, grey levels in [0, 255].
+        masks: (N, size, size) uint8, 0 or 1; a lesion never vanishes.
+        labels: (N,) int32, indices into `CLASSES`.
+    """
+
+    def __init__(self, source: RecordSource, ids: Sequence[str], size: int) -> None:
+        """Decodes and resizes; the aspect ratio is given up, as is usual on BUSI.
+
+        Raises:
+            UserError: an id that the source lacks.
+        """
+        positions = _positions(source, ids)
+        self.images = np.empty((len(ids), size, size), np.uint8)
+        self.masks = np.empty((len(ids), size, size), np.uint8)
+        self.labels = np.asarray(source.labels, np.int32)[positions]
+        for i, position in enumerate(positions):
+            record = source[position]
+            self.images[i] = _resize(record.image, size)
+            self.masks[i] = _resize_mask(record.mask, size)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> Example:
+        """Returns one image without channels: image and mask are (size, size), mask is uint8."""
+        return {
+            "image": self.images[index].astype(np.float32) / 255,
+            "mask": self.masks[index],
+            "label": self.labels[index],
+            "valid": np.float32(1),
+            "index": np.int32(index),
+        }
+
+
+def train_batches(
+    source: RecordSource,
+    ids: Sequence[str],
+    data: ConfigDict,
+    augment_config: ConfigDict,
+    image_channels: int,
+    batch_size: int,
+    seed: int,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.DatasetIterator[Example]:
+    """Yields augmented batches without end; an epoch is each (repeated) image once, in new order.
+
+    Batches run on across epochs: no image is dropped. The global batch, the processes' parts one
+    after the other, depends on `seed` alone, not on the number of processes or threads. The
+    iterator's `get_state` is ready for JSON, `set_state` goes on from there exactly, and `close`
+    ends its threads.
+
+    Args:
+        source: the records.
+        ids: those to train on.
+        data: `config.data`.
+        augment_config: `config.augment`.
+        image_channels: C, 1 or 3 (the grey image three times).
+        batch_size: of all processes together.
+        seed: of order and augmentation.
+        process_index: whose part to yield.
+        process_count: processes that share a batch.
+
+    Returns:
+        Iterator over batches of b = batch_size / process_count examples.
+
+    Raises:
+        UserError: fewer images than a batch, or a batch that the processes cannot share equally.
+    """
+    local_size = _local_size(batch_size, process_count)
+    resized = Resized(source, ids, data.image_size)
+    order = _epoch(resized.labels, data.oversample)
+    if len(order) < batch_size:
+        raise UserError(
+            f"{len(order)} images to train on are fewer than a batch of {batch_size}:"
+            " use more data or a smaller config.train.batch_size."
+        )
+    cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
+
+    def augmented(example: Example, rng: np.random.Generator) -> Example:
+        image, mask = augment(example["image"], example["mask"], rng, augment_config)
+        return _with_channels({**example, "image": image, "mask": mask}, image_channels)
+
+    # Grain seeds epoch e with seed + e: seeds that are neighbours would share their epochs.
+    shuffle_seed, augment_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    dataset = (
+        grain.MapDataset.source(order)
+        .shuffle(seed=shuffle_seed)
+        .map(resized.__getitem__)
+        .random_map(augmented, seed=augment_seed)  # by position in the stream: before the slice
+        .repeat()
+        .batch(local_size)[process_index::process_count]
+    )
+    return iter(dataset.to_iter_dataset(_read_options(data)))
+
+
+def steps_per_epoch(
+    source: RecordSource, ids: Sequence[str], data: ConfigDict, batch_size: int
+) -> int:
+    """Returns the steps in which each (repeated) image of `ids` is seen at least once."""
+    labels = np.asarray(source.labels)[_positions(source, ids)]
+    return -(-len(_epoch(labels, data.oversample)) // batch_size)
+
+
+def eval_batches(
+    source: RecordSource,
+    ids: Sequence[str],
+    data: ConfigDict,
+    image_channels: int,
+    batch_size: int,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> grain.IterDataset[Example]:
+    """Returns the images in the order of `ids`, as they are; may be iterated any number of times.
+
+    The last batch is padded with zeros (valid = 0), and every process has as many batches. The
+    global batch is the processes' parts one after the other.
+
+    Args: as `train_batches`.
+
+    Raises:
+        UserError: a batch that the processes cannot share equally.
+    """
+    local_size = _local_size(batch_size, process_count)
+    resized = Resized(source, ids, data.image_size)
+
+    def example(position: int) -> Example:
+        if position < len(resized):
+            return _with_channels(resized[position], image_channels)
+        padding = {key: np.zeros_like(value) for key, value in resized[0].items()}
+        return _with_channels(padding, image_channels)
+
+    padded_length = -(-len(resized) // batch_size) * batch_size
+    dataset = grain.MapDataset.range(padded_length).map(example).batch(local_size)
+    return dataset[process_index::process_count].to_iter_dataset(_read_options(data))
+
+
+def _read_options(data: ConfigDict) -> grain.ReadOptions:
+    """Without threads Grain reads in line, and must then be told to buffer nothing."""
+    return grain.ReadOptions(data.threads, data.prefetch if data.threads else 0)
+
+
+def _local_size(batch_size: int, process_count: int) -> int:
+    if batch_size < 1 or batch_size % process_count:
+        raise UserError(
+            f"A batch of {batch_size} images cannot be shared equally by {process_count} processes:"
+            " choose a multiple of it as batch size."
+        )
+    return batch_size // process_count
+
+
+def _positions(source: RecordSource, ids: Sequence[str]) -> np.ndarray:
+    position_of = {id: position for position, id in enumerate(source.ids)}
+    missing = [id for id in ids if id not in position_of]
+    if missing:
+        raise UserError(
+            f"The data lacks {len(missing)} of the {len(ids)} images asked for, such as"
+            f" '{missing[0]}': use the data that the split was drawn from."
+        )
+    return np.array([position_of[id] for id in ids], np.int64)
+
+
+def _epoch(labels: np.ndarray, oversample: bool) -> np.ndarray:
+    """Returns the positions that make up an epoch, (M,) int64.
+
+    With `oversample`, each image of a class with n images comes floor(max n / n) times: classes
+    as equal as whole factors allow (Aumente-Maestro et al., CMPB 2025, 108540).
+    """
+    positions = np.arange(len(labels))
+    if not oversample or not len(labels):
+        return positions
+    counts = np.bincount(labels)
+    factors = counts.max() // np.maximum(counts, 1)
+    return np.repeat(positions, factors[labels])
+
+
+def _with_channels(example: Example, image_channels: int) -> Example:
+    image, mask = example["image"][..., None], example["mask"][..., None]
+    return {
+        **example,
+        "image": np.repeat(image, image_channels, axis=-1),
+        "mask": mask.astype(np.float32),
+    }
+
+
+def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Resizes (H, W) to (size, size), axis by axis: area average to shrink, linear to grow."""
+    h, w = pixels.shape
+    for shape, old in (((w, size), h), ((size, size), w)):
+        how = cv2.INTER_AREA if old > size else cv2.INTER_LINEAR
+        pixels = cv2.resize(pixels, shape, interpolation=how)
+    return pixels
+
+
+def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
+    """Returns 1 where at least half of a pixel is lesion, or, if none is, where most of it is."""
+    share = _resize(mask.astype(np.float32), size)
+    return ((share > 0) & (share >= min(0.5, share.max()))).astype(np.uint8)

@@ -1,0 +1,78 @@
+"""The configuration -> the source of the records: BUSI where it is found, else phantoms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ml_collections import ConfigDict
+
+from busjax.data import busi
+from busjax.data.curation import read_list
+from busjax.data.phantom import PhantomSource
+from busjax.data.records import RecordSource
+from busjax.errors import UserError
+
+_HOW_TO_GIVE_DATA = (
+    "to use BUSI, set --config.data.dir=<folder> or the environment variable BUSI_DIR, or put it"
+    f" into data/{busi.FOLDER}"
+)
+
+
+def open_source(data: ConfigDict, cwd: Path) -> RecordSource:
+    """Opens the source that the configuration asks for.
+
+    BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
+    folder that is given must be a BUSI folder: only where none is given and none is found does
+    'auto' fall back to phantoms, and the description says so.
+
+    Args:
+        data: `config.data`.
+        cwd: the working directory, to which relative paths refer.
+
+    Raises:
+        UserError: no (sound) BUSI folder or list where one is asked for.
+    """
+    if data.source not in ("auto", "busi", "phantom"):
+        raise UserError(
+            f"config.data.source is '{data.source}': choose 'auto', 'busi' or 'phantom'."
+        )
+    phantoms = PhantomSource(data.phantom_count, data.phantom_seed, data.image_size)
+    if data.source == "phantom":
+        return phantoms
+    directory = _find_busi(data, cwd)
+    if directory is not None:
+        return _open_busi(data, directory, cwd)
+    if data.source == "busi":
+        raise UserError(f"No BUSI data found: {_HOW_TO_GIVE_DATA}.")
+    if data.curation != "none" or data.groups:
+        raise UserError(
+            "config.data.curation and config.data.groups are for BUSI, but no BUSI data was found:"
+            f" {_HOW_TO_GIVE_DATA}."
+        )
+    phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
+    return phantoms
+
+
+def _find_busi(data: ConfigDict, cwd: Path) -> Path | None:
+    """Returns the folder that is given or found; whether it is sound is for BusiSource to say."""
+    given = data.dir or os.environ.get("BUSI_DIR")
+    if given:
+        return cwd / Path(given).expanduser()
+    usual = cwd / "data" / busi.FOLDER
+    return usual if usual.is_dir() else None
+
+
+def _open_busi(data: ConfigDict, directory: Path, cwd: Path) -> RecordSource:
+    keep, groups = None, {}
+    if data.curation != "none":
+        curation = read_list(cwd / Path(data.curation).expanduser())
+        keep, groups = curation.keep, curation.groups
+    if data.groups:
+        groups = read_list(cwd / Path(data.groups).expanduser()).groups
+        if not groups:
+            raise UserError(
+                f"config.data.groups: '{data.groups}' is a list without groups;"
+                " give the letter's list (ID;Filename;Objection;Annotation)."
+            )
+    return busi.BusiSource(directory, data.on_bad, groups, keep)

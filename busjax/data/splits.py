@@ -1,0 +1,169 @@
+"""Grouped, stratified splits and folds; saved as JSON; an overlap raises."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from busjax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """The ids of each part, in the order of the source."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def parts(self) -> dict[str, tuple[str, ...]]:
+        """Returns the ids by the name of their part."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+def draw_split(
+    ids: Sequence[str],
+    labels: np.ndarray,
+    groups: Sequence[str],
+    validation_fraction: float,
+    test_fraction: float,
+    seed: int,
+) -> Split:
+    """Draws a split, stratified by class, in which no group is parted.
+
+    Args:
+        ids: (N,) unique ids.
+        labels: (N,) int class indices.
+        groups: (N,) group names.
+        validation_fraction: share of all images in [0, 1); 0: an empty part.
+        test_fraction: likewise; the rest is for training.
+        seed: of the draw.
+
+    Raises:
+        UserError: fractions that leave nothing for training, or too few groups for the parts.
+    """
+    train_fraction = 1 - validation_fraction - test_fraction
+    if min(validation_fraction, test_fraction) < 0 or train_fraction <= 0:
+        raise UserError(
+            f"validation_fraction={validation_fraction} and test_fraction={test_fraction} leave"
+            " nothing to train on: choose two fractions of at least 0 whose sum is below 1."
+        )
+    fractions = [train_fraction, validation_fraction, test_fraction]
+    return Split(*_allocate(ids, labels, groups, fractions, seed))
+
+
+def draw_folds(
+    ids: Sequence[str], labels: np.ndarray, groups: Sequence[str], k: int, seed: int
+) -> list[tuple[str, ...]]:
+    """Draws k folds of equal size, stratified by class, in which no group is parted.
+
+    Args: as `draw_split`.
+
+    Raises:
+        UserError: fewer than two folds, or fewer groups than folds.
+    """
+    if k < 2:
+        raise UserError(f"Cross-validation with {k} folds: choose at least 2.")
+    return _allocate(ids, labels, groups, [1 / k] * k, seed)
+
+
+def _allocate(
+    ids: Sequence[str],
+    labels: np.ndarray,
+    groups: Sequence[str],
+    fractions: Sequence[float],
+    seed: int,
+) -> list[tuple[str, ...]]:
+    """Deals whole groups, one after the other, to the part that lacks most of their classes.
+
+    Large groups first, so that the small ones even out what they leave; groups of one size in a
+    random order. What a part lacks of a class is relative to its target, so all parts fill up at
+    one pace and large groups do not pile up in the largest part. A group over several classes
+    weighs each of them by its images. After Sechidis, Tsoumakas and Vlahavas, On the
+    stratification of multi-label data, ECML PKDD 2011 (there by image, here by group).
+    """
+    members: dict[str, list[int]] = collections.defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    parts = [part for part, fraction in enumerate(fractions) if fraction > 0]
+    if len(members) < len(parts):
+        raise UserError(f"{len(members)} groups of images are too few for {len(parts)} parts.")
+
+    one_hot = np.eye(int(labels.max()) + 1)[labels]
+    target = np.outer(fractions, np.maximum(one_hot.sum(axis=0), 1))
+    dealt = np.zeros_like(target)
+    chosen: list[list[int]] = [[] for _ in fractions]
+    order = list(members.values())
+    random.Random(seed).shuffle(order)
+    for indices in sorted(order, key=len, reverse=True):
+        count = one_hot[indices].sum(axis=0)
+        lacks = [count @ (1 - dealt[part] / target[part]) for part in parts]
+        part = parts[int(np.argmax(lacks))]
+        dealt[part] += count
+        chosen[part] += indices
+    return [tuple(ids[index] for index in sorted(part)) for part in chosen]
+
+
+def save(split: Split, path: Path, **provenance: Any) -> None:
+    """Writes a split as JSON, with what it was drawn from (source, seed, curation, ...)."""
+    content = {"provenance": provenance, **split.parts()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load(path: Path) -> Split:
+    """Reads a split that `save` wrote.
+
+    Raises:
+        UserError: no such file, or one of another form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        parts = {field.name: content[field.name] for field in dataclasses.fields(Split)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"The split '{path}' cannot be read ({error}): expected JSON with the lists of ids"
+            " train, validation and test."
+        ) from error
+    return Split(**{name: tuple(ids) for name, ids in parts.items()})
+
+
+def check(split: Split, ids: Sequence[str], groups: Sequence[str]) -> None:
+    """Checks that no image and no group is in two parts and that all ids are in the source.
+
+    Args:
+        split: the parts, e.g. as loaded.
+        ids: (N,) ids of the source.
+        groups: (N,) their groups.
+
+    Raises:
+        UserError: otherwise; the message names an image or group.
+    """
+    group_of = dict(zip(ids, groups, strict=True))
+    part_of_id: dict[str, str] = {}
+    part_of_group: dict[str, str] = {}
+    for part, part_ids in split.parts().items():
+        for id in part_ids:
+            if id not in group_of:
+                raise UserError(
+                    f"The split has '{id}' in {part}, which the data lacks:"
+                    " draw a new split, or use the data and curation that it was drawn from."
+                )
+            if id in part_of_id:
+                raise UserError(_overlap(f"image '{id}'", part_of_id[id], part))
+            part_of_id[id] = part
+            other = part_of_group.setdefault(group_of[id], part)
+            if other != part:
+                raise UserError(_overlap(f"group '{group_of[id]}'", other, part))
+
+
+def _overlap(what: str, part: str, other: str) -> str:
+    where = f"in {part} twice" if part == other else f"in both {part} and {other}"
+    return f"The split leaks: {what} is {where}; draw a new split."
