@@ -6,9 +6,26 @@ import cv2
 import numpy as np
 from ml_collections import ConfigDict
 
+from busjax.errors import UserError
+
+_PROBABILITIES = ("flip_horizontal", "flip_vertical", "affine", "elastic", "speckle", "blur")
 # Mirrored tissue carries its mirrored mask, so image and mask stay true to each other. Zeros
 # would frame the image with black wedges, which no scanner makes and a network can learn from.
 _BORDER = cv2.BORDER_REFLECT_101
+
+
+def check(config: ConfigDict) -> None:
+    """Checks the ranges of `config.augment`.
+
+    Raises:
+        UserError: a probability outside [0, 1], a negative amount, or an elastic_sigma of 0.
+    """
+    for field, value in config.items():
+        if value < 0 or (field in _PROBABILITIES and value > 1):
+            expected = "a probability in [0, 1]" if field in _PROBABILITIES else "at least 0"
+            raise UserError(f"config.augment.{field} is {value}: it must be {expected}.")
+    if config.elastic_sigma == 0:
+        raise UserError("config.augment.elastic_sigma is 0: to switch it off, set elastic to 0.")
 
 
 def augment(
@@ -51,45 +68,36 @@ def _warp(
     if not (affine or elastic):
         return image, mask
     h, w = image.shape
-    x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    grid = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    sampled_at: np.ndarray = np.stack(grid, axis=-1)
     if affine:
-        x, y = _affine_map(x, y, rng, config)
+        sampled_at = cv2.transform(sampled_at, _affine_matrix(h, w, rng, config))
     if elastic:
-        dx, dy = _displacements(h, w, rng, config)
-        x, y = x + dx, y + dy
+        sampled_at = sampled_at + _displacements(h, w, rng, config)
+    x, y = cv2.split(sampled_at)
     warped = cv2.remap(mask, x, y, cv2.INTER_NEAREST, borderMode=_BORDER)
     if mask.any() and not warped.any():  # the lesion has left the image: its class would be a lie
         return image, mask
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=_BORDER), warped
 
 
-def _affine_map(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, config: ConfigDict
-) -> tuple[np.ndarray, np.ndarray]:
-    """Maps pixel coordinates (H, W): zoom, shear and rotation about the centre, then translation.
+def _affine_matrix(h: int, w: int, rng: np.random.Generator, config: ConfigDict) -> np.ndarray:
+    """Draws zoom, shear and rotation about the centre, then a translation: (2, 3), for (x, y, 1).
 
-    The map leads from the output to the input; every range is symmetric, so that the transform
-    of the image has the same distribution.
+    It leads from output to input coordinates; as every range is symmetric, what happens to the
+    image has the same distribution.
     """
-    h, w = x.shape
     angle, shear = np.radians(rng.uniform(-1, 1, 2) * (config.rotate, config.shear))
     zoom = (1 + config.scale) ** rng.uniform(-1, 1)
-    shift_x, shift_y = rng.uniform(-1, 1, 2) * config.translate * (w, h)
-    cos, sin = np.cos(angle), np.sin(angle)
-    matrix = np.array([[cos, -sin], [sin, cos]]) @ [[1, np.tan(shear)], [0, 1]] * zoom
-    (a, b), (c, d) = matrix.astype(np.float32)
-    centre_x, centre_y = np.float32((w - 1) / 2), np.float32((h - 1) / 2)
-    x, y = x - centre_x, y - centre_y
-    return (
-        a * x + b * y + (centre_x + np.float32(shift_x)),
-        c * x + d * y + (centre_y + np.float32(shift_y)),
-    )
+    shift = rng.uniform(-1, 1, 2) * config.translate * (w, h)
+    rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    linear = zoom * rotation @ [[1, np.tan(shear)], [0, 1]]
+    centre = np.array([w - 1, h - 1]) / 2
+    return np.column_stack([linear, centre + shift - linear @ centre])
 
 
-def _displacements(
-    h: int, w: int, rng: np.random.Generator, config: ConfigDict
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws smooth displacements in pixels, each (H, W) float32.
+def _displacements(h: int, w: int, rng: np.random.Generator, config: ConfigDict) -> np.ndarray:
+    """Draws smooth displacements along (x, y) in pixels, (H, W, 2) float32.
 
     Gaussian-filtered noise (Simard, Steinkraus and Platt, Best practices for convolutional neural
     networks, ICDAR 2003), made on a coarse grid on which the filter is two cells wide and scaled
@@ -98,17 +106,15 @@ def _displacements(
     cells = max(4, round(2 / config.elastic_sigma))
     noise = rng.standard_normal((cells, cells, 2), dtype=np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), 2.0)
-    amplitude = rng.uniform(0, config.elastic_alpha)
-    smooth *= amplitude / np.abs(smooth).max()
     field = cv2.resize(smooth, (w, h), interpolation=cv2.INTER_CUBIC)
-    return field[..., 0] * np.float32(w), field[..., 1] * np.float32(h)
+    largest = rng.uniform(0, config.elastic_alpha)
+    return field * (np.array([w, h], np.float32) * np.float32(largest / np.abs(field).max()))
 
 
 def _change_grey_levels(
     image: np.ndarray, rng: np.random.Generator, config: ConfigDict
 ) -> np.ndarray:
     """Changes brightness, contrast and gamma, adds speckle, blurs; the result is in [0, 1]."""
-    side = max(image.shape)
     offset, contrast, log_gamma = rng.uniform(-1, 1, 3) * (
         config.brightness,
         config.contrast,
@@ -118,13 +124,10 @@ def _change_grey_levels(
     image = (image - mean) * np.float32(1 + contrast) + np.float32(mean + offset)
     image = cv2.pow(np.clip(image, 0, 1), np.exp(log_gamma))
     if rng.random() < config.speckle:
-        sigma = np.float32(rng.uniform(0, config.speckle_sigma))
-        image = image * (1 + sigma * rng.standard_normal(image.shape, dtype=np.float32))
+        spread = np.float32(rng.uniform(0, config.speckle_sigma))
+        image = image * (1 + spread * rng.standard_normal(image.shape, dtype=np.float32))
     if rng.random() < config.blur:
-        sigma = rng.uniform(0, config.blur_sigma) * side
-        image = _blur(image, sigma)
+        # At least a sigma that does nothing: for 0, OpenCV wants the size of the kernel instead.
+        sigma = max(rng.uniform(0, config.blur_sigma) * max(image.shape), 1e-3)
+        image = cv2.GaussianBlur(image, (0, 0), sigma, borderType=_BORDER)
     return np.clip(image, 0, 1)
-
-
-def _blur(image: np.ndarray, sigma: float) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), sigma, borderType=_BORDER)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import grain
 import numpy as np
 from ml_collections import ConfigDict
 
-from busjax.data.augment import augment
+from busjax.data.augment import augment, check
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
@@ -43,10 +44,14 @@ class Resized:
         self.images = np.empty((len(ids), size, size), np.uint8)
         self.masks = np.empty((len(ids), size, size), np.uint8)
         self.labels = np.asarray(source.labels, np.int32)[positions]
-        for i, position in enumerate(positions):
-            record = source[position]
+
+        def fill(i: int) -> None:
+            record = source[positions[i]]
             self.images[i] = _resize(record.image, size)
             self.masks[i] = _resize_mask(record.mask, size)
+
+        with ThreadPoolExecutor() as pool:  # a phantom takes tens of milliseconds
+            list(pool.map(fill, range(len(ids))))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -95,8 +100,10 @@ def train_batches(
         Iterator over batches of b = batch_size / process_count examples.
 
     Raises:
-        UserError: fewer images than a batch, or a batch that the processes cannot share equally.
+        UserError: fewer images than a batch, a batch that the processes cannot share equally, ids
+            that the source lacks, or fields of the configuration out of range.
     """
+    check(augment_config)
     local_size = _local_size(batch_size, process_count)
     resized = Resized(source, ids, data.image_size)
     order = _epoch(resized.labels, data.oversample)
@@ -167,6 +174,11 @@ def eval_batches(
 
 def _read_options(data: ConfigDict) -> grain.ReadOptions:
     """Without threads Grain reads in line, and must then be told to buffer nothing."""
+    if data.threads < 0 or data.prefetch < 0:
+        raise UserError(
+            f"config.data.threads={data.threads} and config.data.prefetch={data.prefetch}:"
+            " neither may be negative."
+        )
     return grain.ReadOptions(data.threads, data.prefetch if data.threads else 0)
 
 

@@ -37,20 +37,19 @@ def open_source(data: ConfigDict, cwd: Path) -> RecordSource:
         raise UserError(
             f"config.data.source is '{data.source}': choose 'auto', 'busi' or 'phantom'."
         )
-    phantoms = PhantomSource(data.phantom_count, data.phantom_seed, data.image_size)
-    if data.source == "phantom":
-        return phantoms
-    directory = _find_busi(data, cwd)
+    directory = None if data.source == "phantom" else _find_busi(data, cwd)
     if directory is not None:
         return _open_busi(data, directory, cwd)
     if data.source == "busi":
         raise UserError(f"No BUSI data found: {_HOW_TO_GIVE_DATA}.")
-    if data.curation != "none" or data.groups:
-        raise UserError(
-            "config.data.curation and config.data.groups are for BUSI, but no BUSI data was found:"
-            f" {_HOW_TO_GIVE_DATA}."
-        )
-    phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
+    phantoms = PhantomSource(data.phantom_count, data.phantom_seed, data.image_size)
+    if data.source == "auto":
+        if data.curation != "none" or data.groups:
+            raise UserError(
+                "config.data.curation and config.data.groups are for BUSI, but no BUSI data was"
+                f" found: {_HOW_TO_GIVE_DATA}."
+            )
+        phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
     return phantoms
 
 
