@@ -100,13 +100,14 @@ class MultiTaskNet(nn.Module):
 
     def predict(self, image: Array) -> Prediction:
         """Maps images (B, H, W, C) float32 in [0, 1] to refined probabilities."""
-        outputs = self(image, train=False)
+        return self.refined(self(image, train=False))
+
+    def refined(self, outputs: Outputs) -> Prediction:
+        """Turns logits into probabilities; the mask agrees with the class where asked for."""
         classes = jax.nn.softmax(outputs.class_logits)
         mask = jax.nn.sigmoid(outputs.mask_logits[0])
-        return Prediction(
-            mask=refine(mask, classes, self.model.refine, self.model.normal_class),
-            classes=classes,
-        )
+        mask = refine(mask, classes, self.model.refine, self.model.normal_class)
+        return Prediction(mask, classes)
 
 
 def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:

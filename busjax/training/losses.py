@@ -89,17 +89,14 @@ def initial_uncertainties(loss: ConfigDict) -> dict[str, Array]:
     return {"segmentation": jnp.zeros(()), "classification": jnp.zeros(())}
 
 
-def combine(
-    terms: dict[str, Array], loss: ConfigDict, uncertainties: dict[str, Array]
-) -> Array:
+def combine(terms: dict[str, Array], loss: ConfigDict, uncertainties: dict[str, Array]) -> Array:
     """The loss per image (B,) float32: the weighted sum of the terms.
 
     With `weighting='uncertainty'` each weighted task loss `L_k` counts as `exp(-s_k) L_k + s_k`
     with `s_k` learnt (Kendall 2018, arXiv:1705.07115, in the form of Liebel 2018).
     """
     tasks = {
-        "segmentation": loss.segmentation
-        * (loss.dice * terms["dice"] + loss.bce * terms["bce"]),
+        "segmentation": loss.segmentation * (loss.dice * terms["dice"] + loss.bce * terms["bce"]),
         "classification": loss.classification * terms["classification"],
     }
     if loss.weighting == "fixed":
@@ -114,4 +111,6 @@ def check(loss: ConfigDict) -> None:
     """Raises a UserError where a field of `config.loss` names something unknown."""
     for field, known in (("classifier", CLASSIFIER_LOSSES), ("weighting", WEIGHTINGS)):
         if loss[field] not in known:
-            raise UserError(f"config.loss.{field}={loss[field]!r} is unknown: choose one of {known}")
+            raise UserError(
+                f"config.loss.{field}={loss[field]!r} is unknown: choose one of {known}"
+            )

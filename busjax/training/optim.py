@@ -33,9 +33,7 @@ def optimizer(optim: ConfigDict, total_steps: int) -> optax.GradientTransformati
     clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
     return optax.chain(
         clip,
-        optax.adamw(
-            schedule(optim, total_steps), weight_decay=optim.weight_decay, mask=decayed
-        ),
+        optax.adamw(schedule(optim, total_steps), weight_decay=optim.weight_decay, mask=decayed),
     )
 
 

@@ -68,9 +68,7 @@ def map_eval_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..
             lambda x: x.reshape(-1, *x.shape[2:]), mapped(variables, batch)
         )
     return jax.jit(
-        jax.shard_map(
-            step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False
-        )
+        jax.shard_map(step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False)
     )
 
 
@@ -93,9 +91,14 @@ def _pmap(
     return call
 
 
+def replicated(mesh: Mesh) -> NamedSharding:
+    """The sharding of what every device holds whole."""
+    return NamedSharding(mesh, P())
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a tree on every device of the mesh."""
-    return jax.device_put(tree, NamedSharding(mesh, P()))
+    return jax.device_put(tree, replicated(mesh))
 
 
 def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:
@@ -103,9 +106,7 @@ def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:
     if how == "pmap":
         return batch
     sharding = NamedSharding(mesh, P(AXIS))
-    return jax.tree.map(
-        functools.partial(jax.make_array_from_process_local_data, sharding), batch
-    )
+    return jax.tree.map(functools.partial(jax.make_array_from_process_local_data, sharding), batch)
 
 
 def fetch(tree: Any) -> Any:

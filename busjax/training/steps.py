@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from busjax.metrics.segmentation import PixelCounts
 from busjax.models.network import MultiTaskNet, Outputs
 from busjax.ops.interface import Array
 from busjax.training import losses
@@ -128,18 +127,20 @@ def eval_step(variables: Any, batch: Batch, *, network: MultiTaskNet, config: Co
     Returns:
         'classes' (b, classes) float32 and 'mask' (b, H, W) uint8, probabilities after refinement
         (the mask's in 1/255); 'tp', 'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5;
-        'loss' and its terms before refinement, (b,) float32, without learnt weights.
+        'loss' and its terms before refinement, (b,) float32, without learnt weights; 'valid' and
+        'index' of the batch as they came.
     """
     outputs = network.apply(variables, batch["image"], train=False)
     prediction = network.refined(outputs)
-    counts = PixelCounts.of(prediction.mask[..., 0] >= 0.5, batch["mask"][..., 0] >= 0.5)
     fixed = config.loss.copy_and_resolve_references()
     fixed.weighting = "fixed"
     return {
         "classes": prediction.classes,
         "mask": jnp.round(prediction.mask[..., 0] * 255).astype(jnp.uint8),
-        **counts._asdict(),
+        **_count_pixels(prediction.mask >= 0.5, batch["mask"] >= 0.5),
         **_per_image(outputs, batch, fixed, {}),
+        "valid": batch["valid"],
+        "index": batch["index"],
     }
 
 
@@ -153,6 +154,16 @@ def _per_image(
         **terms,
         "accuracy": correct.astype(jnp.float32),
     }
+
+
+def _count_pixels(prediction: Array, target: Array) -> dict[str, Array]:
+    pixels = {
+        "tp": prediction & target,
+        "fp": prediction & ~target,
+        "fn": ~prediction & target,
+        "tn": ~prediction & ~target,
+    }
+    return {name: jnp.sum(p, (1, 2, 3), dtype=jnp.int32) for name, p in pixels.items()}
 
 
 def _update(

@@ -1,0 +1,114 @@
+"""A trained run -> one row an image (CSV), a summary (JSON) and what the pictures need."""
+
+from __future__ import annotations
+
+import datetime
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from busjax.data import pipeline
+from busjax.data.records import RecordSource
+from busjax.errors import UserError
+from busjax.evaluation import results
+from busjax.metrics.segmentation import PixelCounts
+from busjax.models.network import count_parameters
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.program import Program
+
+
+def evaluate(
+    config: ConfigDict, workdir: Path, source: RecordSource, ids: tuple[str, ...]
+) -> dict[str, Any]:
+    """Evaluates the best checkpoint of a run on the images `ids` of its test split.
+
+    Writes evaluation/images.csv, summary.json and predictions.npz under `workdir`.
+
+    Returns:
+        The summary: scores, and where they come from.
+
+    Raises:
+        UserError: there is no checkpoint, or it belongs to another network, or there are no images.
+    """
+    if not ids:
+        raise UserError("the test split is empty: set config.data.test_fraction above 0")
+    start = time.monotonic()
+    program = Program(config, total_steps=1)
+    with Checkpoints(workdir) as checkpoints:
+        step = checkpoints.best_step()
+        if step is None:
+            raise UserError(f"{workdir} holds no checkpoint yet: train first (--mode=train)")
+        state, data = checkpoints.restore(step, program.abstract_state())
+    batches = pipeline.eval_batches(
+        source,
+        ids,
+        config.data,
+        config.model.image_channels,
+        config.train.eval_batch_size,
+        jax.process_index(),
+        jax.process_count(),
+    )
+    found = program.evaluate(state.evaluated, batches)
+    rows = _rows(source, ids, found)
+    summary = {
+        **results.summary_from_rows(rows),
+        "loss": float(found["loss"].mean()),
+        **_provenance(config, source),
+        "checkpoint_step": step,
+        "checkpoint_epoch": data["epoch"],
+        "parameters": count_parameters(state.evaluated["params"]),
+        "seconds": round(time.monotonic() - start, 1),
+    }
+    results.write(workdir, rows, summary, _predictions(config, source, ids, found))
+    return summary
+
+
+def _rows(
+    source: RecordSource, ids: tuple[str, ...], found: dict[str, np.ndarray]
+) -> list[results.ImageRow]:
+    positions = [source.ids.index(id) for id in ids]
+    return results.make_rows(
+        ids,
+        [source.groups[position] for position in positions],
+        source.labels[positions],
+        found["classes"],
+        PixelCounts(*(found[name] for name in PixelCounts._fields)),
+    )
+
+
+def _predictions(
+    config: ConfigDict, source: RecordSource, ids: tuple[str, ...], found: dict[str, np.ndarray]
+) -> results.Predictions:
+    resized = pipeline.Resized(source, ids, config.data.image_size)
+    return results.Predictions(
+        np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
+    )
+
+
+def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
+    return {
+        "source": source.name,
+        "description": source.description,
+        "split": "test",
+        "config": config.name,
+        "refine": config.model.refine,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "jax": jax.__version__,
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+
+
+def _commit() -> str:
+    """The commit of the code that runs, with '+' where files differ; '' outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()

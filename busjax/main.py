@@ -1,0 +1,87 @@
+"""`python -m busjax.main --config=configs/unetpp.py`: train, evaluate, report."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from absl import app, flags
+from ml_collections import ConfigDict, config_flags
+
+from busjax.errors import UserError
+
+MODES = ("train", "evaluate")
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "File with the configuration, such as configs/unetpp.py.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/<name of the config>].")
+_MODE = flags.DEFINE_enum(
+    "mode", "train", MODES, "train: train, evaluate on the test split, report; evaluate: the rest."
+)
+
+
+def main(argv: Sequence[str]) -> None:
+    """Runs what the flags ask for; an error that the user can mend is one line, exit code 1."""
+    if len(argv) > 1:
+        _fail(f"unexpected argument {argv[1]!r}: flags are written --name=value")
+    try:
+        _run()
+    except UserError as error:
+        _fail(str(error))
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        sys.exit(130)
+
+
+def _run() -> None:
+    # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
+    from busjax import run
+
+    config = _config()
+    workdir = Path(_WORKDIR.value or f"runs/{config.name}").expanduser()
+    if _MODE.value == "evaluate":
+        run.evaluate_only(config, workdir)
+    else:
+        _make_folder(workdir)
+        run.train_and_evaluate(config, workdir)
+
+
+def _config() -> ConfigDict:
+    if _CONFIG.value is not None:
+        return _CONFIG.value
+    if _MODE.value == "evaluate" and _WORKDIR.value:
+        from busjax import run
+
+        return run.saved_config(Path(_WORKDIR.value).expanduser())
+    raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
+
+
+def _make_folder(workdir: Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from error
+
+
+def _parse(argv: Sequence[str]) -> list[str]:
+    try:
+        return flags.FLAGS(list(argv))
+    except flags.Error as error:
+        _fail(f"{error} (see --help)")
+    except (AttributeError, KeyError) as error:
+        # ml_collections names the field, and the closest one, on the first line.
+        _fail(str(error.args[0] if error.args else error).splitlines()[0])
+    except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
+        _fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"busjax: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    app.run(main, flags_parser=_parse)

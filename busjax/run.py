@@ -1,0 +1,168 @@
+"""One run: a folder with its configuration, its split, and all that comes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from busjax.data import sources, splits
+from busjax.data.records import RecordSource
+from busjax.data.splits import Split
+from busjax.errors import UserError
+from busjax.evaluation.evaluate import evaluate
+from busjax.evaluation.report import write_report
+from busjax.training.loop import train
+
+CONFIG_FILE = "config.json"
+SPLIT_FILE = "split.json"
+
+# Fields that change where or how fast a run is computed, not what is computed.
+_FREE_FIELDS = frozenset(
+    "data.dir data.threads data.prefetch train.eval_batch_size parallel.map parallel.devices "
+    "model.ops".split()
+)
+# Fields that an evaluation may set otherwise than the training did.
+_INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune", "model.dtype"}
+
+
+def train_and_evaluate(config: ConfigDict, workdir: Path) -> None:
+    """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report."""
+    check_same_run(config, workdir, _FREE_FIELDS)
+    source = _open_source(config)
+    split = _split(config, workdir, source)
+    _print_parts(split)
+    _write_json(workdir / CONFIG_FILE, config.to_dict())
+    train(config, workdir, source, split)
+    _evaluate_and_report(config, workdir, source, split)
+
+
+def evaluate_only(config: ConfigDict, workdir: Path) -> None:
+    """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
+    if not (workdir / CONFIG_FILE).exists():
+        raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
+    check_same_run(config, workdir, _INFERENCE_FIELDS)
+    source = _open_source(config)
+    split = _split(config, workdir, source)
+    _evaluate_and_report(config, workdir, source, split)
+
+
+def saved_config(workdir: Path) -> ConfigDict:
+    """The configuration that a run was trained with.
+
+    Raises:
+        UserError: there is no run in the folder.
+    """
+    path = workdir / CONFIG_FILE
+    try:
+        return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{workdir} holds no run with a readable {CONFIG_FILE} ({error})"
+        ) from error
+
+
+def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> None:
+    """Raises a UserError where `workdir` holds a run with another configuration."""
+    if not (workdir / CONFIG_FILE).exists():
+        return
+    old, new = _flat(saved_config(workdir).to_dict()), _flat(config.to_dict())
+    changed = [
+        f"{field} ({old.get(field)!r} there, {new.get(field)!r} now)"
+        for field in sorted((old.keys() | new.keys()) - free)
+        if old.get(field) != new.get(field)
+    ]
+    if changed:
+        raise UserError(
+            f"{workdir} holds a run with another configuration: {', '.join(changed)}; "
+            "choose another folder with --workdir, or remove that one"
+        )
+
+
+def _open_source(config: ConfigDict) -> RecordSource:
+    source = sources.open_source(config.data, Path.cwd())
+    print(source.description, flush=True)
+    return source
+
+
+def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
+    """The split of the run: as saved beside it, else as given, else drawn; saved and checked."""
+    path = workdir / SPLIT_FILE
+    if path.exists():
+        _check_same_source(path, source)
+        split = splits.load(path)
+    elif config.data.split_file:
+        split = splits.load(Path(config.data.split_file))
+    else:
+        split = splits.draw_split(
+            source.ids,
+            source.labels,
+            source.groups,
+            config.data.validation_fraction,
+            config.data.test_fraction,
+            config.data.split_seed,
+        )
+    splits.check(split, source.ids, source.groups)
+    if not split.validation:
+        raise UserError(
+            "the validation split is empty: set config.data.validation_fraction above 0"
+        )
+    if not path.exists():
+        splits.save(split, path, source=source.name, description=source.description)
+    return split
+
+
+def _check_same_source(path: Path, source: RecordSource) -> None:
+    trained_on = json.loads(path.read_text(encoding="utf-8"))["provenance"].get("source")
+    if trained_on != source.name:
+        raise UserError(
+            f"{path.parent} holds a run on the source {trained_on!r}, but the data found now is "
+            f"{source.name!r}: choose another folder with --workdir, or give that data again"
+        )
+
+
+def _evaluate_and_report(
+    config: ConfigDict, workdir: Path, source: RecordSource, split: Split
+) -> None:
+    summary = evaluate(config, workdir, source, split.test)
+    report = write_report(workdir)
+    print(_summary_lines(summary))
+    print(f"report: {report}", flush=True)
+
+
+def _summary_lines(summary: dict[str, Any]) -> str:
+    scores = "  ".join(
+        f"{title} {summary[key]:.3f}"
+        for title, key in (
+            ("Dice", "dice_average"),
+            ("benign", "dice_benign"),
+            ("malignant", "dice_malignant"),
+            ("normal", "dice_normal"),
+            ("| accuracy", "accuracy"),
+            ("F1", "f1_weighted"),
+            ("AUC", "auc_macro"),
+        )
+    )
+    return (
+        f"test split of {summary['source']}, {summary['n_images']} images, "
+        f"checkpoint of epoch {summary['checkpoint_epoch']}:\n  {scores}"
+    )
+
+
+def _print_parts(split: Split) -> None:
+    parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.parts().items())
+    print(f"images: {parts}", flush=True)
+
+
+def _write_json(path: Path, content: Any) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        nested = isinstance(value, dict)
+        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
+    return flat

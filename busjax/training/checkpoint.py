@@ -1,0 +1,98 @@
+"""Checkpoints by Orbax: the latest, to go on from, and the best on validation, to evaluate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from busjax.errors import UserError
+
+FOLDER = "checkpoints"
+_SCORE = "score"
+
+
+class Checkpoints:
+    """The checkpoints of one run, written in the background.
+
+    A checkpoint is the train state, the position in the data (JSON) and the validation score. A
+    write that was cut short leaves nothing that is taken for a checkpoint.
+    """
+
+    def __init__(self, workdir: Path) -> None:
+        policies = ocp.checkpoint_managers
+        self._manager = ocp.CheckpointManager(
+            Path(workdir).absolute() / FOLDER,
+            options=ocp.CheckpointManagerOptions(
+                preservation_policy=policies.AnyPreservationPolicy(
+                    [
+                        policies.LatestN(1),
+                        policies.BestN(get_metric_fn=lambda m: m[_SCORE], reverse=False, n=1),
+                    ]
+                ),
+                best_fn=lambda metrics: metrics[_SCORE],
+                cleanup_tmp_directories=True,
+                enable_async_checkpointing=True,
+            ),
+        )
+
+    def __enter__(self) -> Checkpoints:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._manager.close()
+
+    def save(self, step: int, state: Any, data: dict[str, Any], score: float) -> None:
+        """Starts writing a checkpoint; the state may be donated right after."""
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data)
+            ),
+            metrics={_SCORE: score},
+        )
+
+    def wait(self) -> None:
+        """Blocks until all is written."""
+        self._manager.wait_until_finished()
+
+    def latest_step(self) -> int | None:
+        """The step to go on from; None at the start of a run."""
+        return self._manager.latest_step()
+
+    def best_step(self) -> int | None:
+        """The step with the highest validation score; None before the first checkpoint."""
+        return self._manager.best_step()
+
+    def restore(self, step: int, target: Any) -> tuple[Any, dict[str, Any]]:
+        """Reads the state and the data position of a step.
+
+        Args:
+            target: a state of the same structure; its shardings are those of the result.
+
+        Raises:
+            UserError: the checkpoint belongs to another network, or is damaged.
+        """
+        abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target)
+        try:
+            restored = self._manager.restore(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardRestore(abstract), data=ocp.args.JsonRestore()
+                ),
+            )
+        except (ValueError, KeyError, FileNotFoundError) as error:
+            reason = " ".join(str(error).split())[:300]
+            raise UserError(
+                f"checkpoint {self._manager.directory / str(step)} cannot be restored into this "
+                f"network: use the configuration that it was trained with ({reason})"
+            ) from error
+        return restored["state"], restored["data"]

@@ -1,0 +1,149 @@
+"""The training loop: epochs of steps, each followed by validation and a checkpoint."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from busjax.data import pipeline
+from busjax.data.records import RecordSource
+from busjax.data.splits import Split
+from busjax.errors import UserError
+from busjax.metrics.segmentation import PixelCounts
+from busjax.metrics.summary import summarise
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.console import Console
+from busjax.training.history import History
+from busjax.training.program import Program
+from busjax.training.steps import TrainState
+
+
+def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split) -> None:
+    """Trains, or goes on where an earlier run in the same folder was cut off.
+
+    Leaves history.jsonl, TensorBoard events and the checkpoints (latest and best) in `workdir`.
+
+    Raises:
+        UserError: the configuration, the data and the machine do not fit each other.
+    """
+    steps_per_epoch = pipeline.steps_per_epoch(
+        source, split.train, config.data, config.train.batch_size
+    )
+    total_steps = steps_per_epoch * config.train.epochs
+    program = Program(config, total_steps)
+    batches = _train_batches(config, source, split)
+    with contextlib.ExitStack() as stack:
+        stack.callback(batches.close)
+        checkpoints = stack.enter_context(Checkpoints(workdir))
+        state, done = _start(program, checkpoints, batches)
+        history = stack.enter_context(History(workdir, done + 1, done * steps_per_epoch))
+        console = Console(
+            config.train.epochs, total_steps, done * steps_per_epoch, config.train.batch_size
+        )
+        stack.callback(console.close)
+        validate = _validator(config, program, source, split)
+        for epoch in range(done + 1, config.train.epochs + 1):
+            state, row = _run_epoch(program, state, batches, steps_per_epoch, console)
+            validation = validate(state)
+            row = {
+                "epoch": epoch,
+                "step": epoch * steps_per_epoch,
+                "images_per_second": config.train.batch_size * steps_per_epoch / row["seconds"],
+                "learning_rate": float(program.schedule(epoch * steps_per_epoch - 1)),
+                **row,
+                "validation": validation,
+            }
+            history.append(row)
+            console.epoch(row)
+            if epoch % config.train.checkpoint_epochs == 0 or epoch == config.train.epochs:
+                data = {"epoch": epoch, "iterator": batches.get_state()}
+                score = monitored(validation, config.train.monitor)
+                checkpoints.save(row["step"], state, data, score)
+
+
+def monitored(scores: dict[str, float], monitor: str) -> float:
+    """The sum of the scores that `monitor` names, joined by '+'; higher is better."""
+    names = monitor.split("+")
+    if unknown := [name for name in names if name not in scores]:
+        raise UserError(
+            f"config.train.monitor={monitor!r} names the unknown score {unknown[0]!r}: "
+            f"choose among {', '.join(sorted(scores))}"
+        )
+    return sum(scores[name] for name in names)
+
+
+def _train_batches(config: ConfigDict, source: RecordSource, split: Split) -> Any:
+    return pipeline.train_batches(
+        source,
+        split.train,
+        config.data,
+        config.augment,
+        config.model.image_channels,
+        config.train.batch_size,
+        config.seed,
+        jax.process_index(),
+        jax.process_count(),
+    )
+
+
+def _start(program: Program, checkpoints: Checkpoints, batches: Any) -> tuple[TrainState, int]:
+    """The state and the number of epochs that are done, from the latest checkpoint if any."""
+    step = checkpoints.latest_step()
+    if step is None:
+        return program.init_state(), 0
+    state, data = checkpoints.restore(step, program.abstract_state())
+    batches.set_state(data["iterator"])
+    print(f"going on after epoch {data['epoch']} (step {step})", flush=True)
+    return state, data["epoch"]
+
+
+def _run_epoch(
+    program: Program,
+    state: TrainState,
+    batches: Iterator[dict[str, np.ndarray]],
+    steps: int,
+    console: Console,
+) -> tuple[TrainState, dict[str, Any]]:
+    start, waited, scalars = time.monotonic(), 0.0, []
+    for _ in range(steps):
+        asked = time.monotonic()
+        batch = next(batches)
+        waited += time.monotonic() - asked
+        state, found = program.train_step(state, batch)
+        # Reading the loss waits for the step; the batches are made ahead by other threads.
+        console.step(float(found["loss"]))
+        scalars.append(found)
+    scalars = jax.device_get(scalars)
+    seconds = time.monotonic() - start
+    means = {name: float(np.mean([row[name] for row in scalars])) for name in scalars[0]}
+    return state, {"seconds": seconds, "data_wait": waited / seconds, "train": means}
+
+
+def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:
+    """A function from a state to its validation scores, by name."""
+    labels_of = dict(zip(source.ids, source.labels, strict=True))
+    labels = np.array([labels_of[id] for id in split.validation])
+
+    def validate(state: TrainState) -> dict[str, float]:
+        batches = pipeline.eval_batches(
+            source,
+            split.validation,
+            config.data,
+            config.model.image_channels,
+            config.train.eval_batch_size,
+            jax.process_index(),
+            jax.process_count(),
+        )
+        found = program.evaluate(state.evaluated, batches)
+        counts = PixelCounts(*(found[name] for name in PixelCounts._fields))
+        scores = summarise(labels, found["classes"], counts)
+        return {"loss": float(found["loss"].mean()), **scores}
+
+    return validate

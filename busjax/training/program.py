@@ -1,0 +1,86 @@
+"""What one configuration runs on the devices: network, optimiser and the mapped steps."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+from typing import Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from busjax.models import network as networks
+from busjax.training import losses, optim, parallel, steps
+from busjax.training.steps import AXIS, TrainState
+
+
+class Program:
+    """The steps of a configuration, mapped over its devices; nothing is compiled before it is used.
+
+    Attributes:
+        mesh: the devices, along one axis.
+        network: the flax module.
+        schedule: maps a step to the learning rate.
+
+    Raises:
+        UserError: fields of the configuration that are unknown or do not fit each other.
+    """
+
+    def __init__(self, config: ConfigDict, total_steps: int) -> None:
+        self._config = config
+        self._map = config.parallel.map
+        losses.check(config.loss)
+        self.mesh = parallel.make_mesh(config.parallel)
+        self._check_sizes()
+        self.network = networks.build(config.model, axis_name=AXIS)
+        self.schedule = optim.schedule(config.optim, total_steps)
+        self._optimizer = optim.optimizer(config.optim, total_steps)
+        train_step = functools.partial(
+            steps.train_step, network=self.network, config=config, optimizer=self._optimizer
+        )
+        eval_step = functools.partial(steps.eval_step, network=self.network, config=config)
+        self._train_step = parallel.map_train_step(train_step, self.mesh, self._map)
+        self._eval_step = parallel.map_eval_step(eval_step, self.mesh, self._map)
+
+    def _check_sizes(self) -> None:
+        config = self._config
+        size = config.data.image_size
+        networks.check_image_size(size, size, config.model.depth)
+        train, evaluation = config.train.batch_size, config.train.eval_batch_size
+        micro = config.optim.micro_batches
+        parallel.check_batch_size("config.train.batch_size", train, self.mesh, micro)
+        parallel.check_batch_size("config.train.eval_batch_size", evaluation, self.mesh)
+
+    def init_state(self) -> TrainState:
+        """The state at step 0, on all devices; the same for the same `config.seed`."""
+        draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
+        return parallel.replicate(jax.jit(draw)(), self.mesh)
+
+    def abstract_state(self) -> Any:
+        """Shapes, dtypes and shardings of the state, for restoring, without any computation."""
+        draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
+        sharding = parallel.replicated(self.mesh)
+        return jax.tree.map(
+            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
+            jax.eval_shape(draw),
+        )
+
+    def train_step(
+        self, state: TrainState, batch: dict[str, np.ndarray]
+    ) -> tuple[TrainState, dict[str, jax.Array]]:
+        """One step on this process's share of a batch; the state given is used up."""
+        return self._train_step(state, parallel.shard_batch(batch, self.mesh, self._map))
+
+    def evaluate(
+        self, variables: Any, batches: Iterable[dict[str, np.ndarray]]
+    ) -> dict[str, np.ndarray]:
+        """Evaluates batches; what `steps.eval_step` gives, in the order of 'index', no padding."""
+        parts = []
+        for batch in batches:
+            sharded = parallel.shard_batch(batch, self.mesh, self._map)
+            parts.append(parallel.fetch(self._eval_step(variables, sharded)))
+        found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        real = np.flatnonzero(found["valid"] > 0)
+        order = real[np.argsort(found["index"][real], kind="stable")]
+        return {name: values[order] for name, values in found.items()}
