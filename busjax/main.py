@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from absl import app, flags
+from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
 from busjax.errors import UserError
@@ -27,6 +27,7 @@ def main(argv: Sequence[str]) -> None:
     """Runs what the flags ask for; an error that the user can mend is one line, exit code 1."""
     if len(argv) > 1:
         _fail(f"unexpected argument {argv[1]!r}: flags are written --name=value")
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
     try:
         _run()
     except UserError as error:

@@ -21,8 +21,15 @@ SPLIT_FILE = "split.json"
 
 # Fields that change where or how fast a run is computed, not what is computed.
 _FREE_FIELDS = frozenset(
-    "data.dir data.threads data.prefetch train.eval_batch_size parallel.map parallel.devices "
-    "model.ops".split()
+    {
+        "data.dir",
+        "data.threads",
+        "data.prefetch",
+        "train.eval_batch_size",
+        "parallel.map",
+        "parallel.devices",
+        "model.ops",
+    }
 )
 # Fields that an evaluation may set otherwise than the training did.
 _INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune", "model.dtype"}

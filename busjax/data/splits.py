@@ -49,12 +49,12 @@ def draw_split(
     Raises:
         UserError: fractions that leave nothing for training, or too few groups for the parts.
     """
-    train_fraction = 1 - validation_fraction - test_fraction
-    if min(validation_fraction, test_fraction) < 0 or train_fraction <= 0:
+    if min(validation_fraction, test_fraction) < 0 or validation_fraction + test_fraction >= 1:
         raise UserError(
             f"validation_fraction={validation_fraction} and test_fraction={test_fraction} leave"
             " nothing to train on: choose two fractions of at least 0 whose sum is below 1."
         )
+    train_fraction = 1 - validation_fraction - test_fraction
     fractions = [train_fraction, validation_fraction, test_fraction]
     return Split(*_allocate(ids, labels, groups, fractions, seed))
 
@@ -92,22 +92,22 @@ def _allocate(
     members: dict[str, list[int]] = collections.defaultdict(list)
     for index, group in enumerate(groups):
         members[group].append(index)
-    parts = [part for part, fraction in enumerate(fractions) if fraction > 0]
-    if len(members) < len(parts):
-        raise UserError(f"{len(members)} groups of images are too few for {len(parts)} parts.")
+    order = list(members.values())
+    random.Random(seed).shuffle(order)
 
     one_hot = np.eye(int(labels.max()) + 1)[labels]
     target = np.outer(fractions, np.maximum(one_hot.sum(axis=0), 1))
     dealt = np.zeros_like(target)
     chosen: list[list[int]] = [[] for _ in fractions]
-    order = list(members.values())
-    random.Random(seed).shuffle(order)
+    parts = [part for part, fraction in enumerate(fractions) if fraction > 0]
     for indices in sorted(order, key=len, reverse=True):
         count = one_hot[indices].sum(axis=0)
-        lacks = [count @ (1 - dealt[part] / target[part]) for part in parts]
-        part = parts[int(np.argmax(lacks))]
+        lacks = {part: 1 - dealt[part] / target[part] for part in parts}
+        part = max(parts, key=lambda part: (count @ lacks[part], lacks[part].sum()))
         dealt[part] += count
         chosen[part] += indices
+    if not all(chosen[part] for part in parts):
+        raise UserError(f"{len(members)} groups of images are too few for {len(parts)} parts.")
     return [tuple(ids[index] for index in sorted(part)) for part in chosen]
 
 

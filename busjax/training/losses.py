@@ -18,7 +18,7 @@ WEIGHTINGS = ("fixed", "uncertainty")
 
 
 def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
-    """`1 - (2 sum(p t) + 1) / (sum p + sum t + 1)`: (B,) float32 (Milletari 2016, arXiv:1606.04797).
+    """`1 - (2 sum(p t) + 1) / (sum p + sum t + 1)`: (B,) float32 (Milletari 2016, 1606.04797).
 
     `smooth`, in pixels, makes an empty prediction of an empty mask cost 0, and gives an image
     without a lesion a loss that grows with the area that is wrongly marked.

@@ -73,26 +73,25 @@ class Tissue:
 
 
 SKIN = Tissue(level=9.0, texture=1.0, grain=(0.3, 3.0), sheet=1.0, lobule=(0.5, 8.0))
-FAT = Tissue(level=0.0, texture=1.5, grain=(1.0, 3.0), sheet=1.6, lobule=(1.6, 4.5))
-GLAND = Tissue(level=8.0, texture=4.0, grain=(0.6, 2.2), sheet=2.6, lobule=(0.8, 3.0))
-MUSCLE = Tissue(level=1.0, texture=3.0, grain=(0.4, 5.0), sheet=2.4, lobule=(0.6, 7.0))
-CHEST = Tissue(level=-6.0, texture=4.0, grain=(0.6, 6.0), sheet=1.2, lobule=(1.0, 8.0))
+FAT = Tissue(level=0.0, texture=1.5, grain=(0.5, 1.5), sheet=2.2, lobule=(1.4, 3.5))
+GLAND = Tissue(level=9.0, texture=5.5, grain=(0.35, 1.1), sheet=4.0, lobule=(0.55, 2.0))
+MUSCLE = Tissue(level=2.0, texture=4.0, grain=(0.3, 2.5), sheet=4.0, lobule=(0.5, 4.0))
+CHEST = Tissue(level=-6.0, texture=4.0, grain=(0.5, 4.0), sheet=2.0, lobule=(1.0, 5.0))
 
 
 def draw_breast(rng: np.random.Generator) -> Scene:
     """Draws a healthy breast: layers of tissue, folded, with what casts shadows in them."""
-    zeros = np.zeros((GRID, GRID), np.float32)
+    blank = np.zeros((GRID, GRID), np.float32)
     depth = rng.uniform(30, 48)
-    scene = Scene(
-        zeros, zeros, zeros, zeros.astype(np.uint8), depth, depth * rng.uniform(0.95, 1.25)
-    )
+    width = depth * rng.uniform(0.95, 1.25)
+    scene = Scene(blank, blank, blank, blank.astype(np.uint8), depth, width)
     scene = _fold(rng, _paint_layers(rng, scene))
     return _add_shadows(rng, _add_dark_patches(rng, scene))
 
 
 def _paint_layers(rng: np.random.Generator, scene: Scene) -> Scene:
-    """Skin, fat, gland, fat again, pectoral muscle and chest wall, each with its texture."""
-    layers = [
+    """Skin, fat, gland, fat again, pectoral muscle and chest wall, each below the last."""
+    layers = [  # tissue, thickness and waviness of its lower border, both in mm
         (SKIN, rng.uniform(0.8, 2.0), 0.1),
         (FAT, rng.uniform(2.0, 12.0), 1.0),
         (GLAND, rng.uniform(8.0, 20.0), 1.2),
@@ -100,44 +99,52 @@ def _paint_layers(rng: np.random.Generator, scene: Scene) -> Scene:
         (MUSCLE, rng.uniform(5.0, 10.0), 0.5),
         (CHEST, scene.depth, 0.0),
     ]
-    fattiness = rng.normal(-0.6, 0.7)  # share of fat lobules within the gland, as a z-score
     z, _ = scene.coordinates()
-    echogenicity, specular = scene.echogenicity.copy(), scene.specular.copy()
-    top = np.zeros((1, GRID), np.float32)
+    gaps = np.clip(0.5 + 0.7 * scene.noise(rng, 0.5, 2.0), 0, 2)  # no interface is unbroken
+    echogenicity, specular = scene.echogenicity, scene.specular
+    border = np.zeros(GRID, np.float32)
     for tissue, thickness, waviness in layers:
         level, sheet = _texture(rng, scene, tissue)
         if tissue is GLAND:
-            fat_level, fat_sheet = _texture(rng, scene, FAT)
-            lobule = _ramp(scene.noise(rng, 1.8, 4.0) - fattiness + 0.6, 0.15)
-            lobule *= 1.0 if fattiness > -1.5 else 0.0
-            level, sheet = (
-                a + lobule * (b - a) for a, b in ((level, fat_level), (sheet, fat_sheet))
-            )
-        inside = z >= top
-        echogenicity = np.where(inside, level, echogenicity)
-        specular = np.where(inside, sheet, specular)
-        border = rng.uniform(0.3, 2.5) * np.exp(-0.5 * ((z - top) / 0.1) ** 2)
-        gaps = np.clip(0.6 + 0.5 * smooth_curve(rng, GRID, 20), 0, 1)
-        specular = specular + (border * gaps if top.any() else 0)
-        curve = smooth_curve(rng, GRID, rng.uniform(15, 50))
-        top = top + np.maximum(thickness + waviness * curve, 0.2)
-    return dataclasses.replace(
-        scene,
-        echogenicity=echogenicity.astype(np.float32),
-        specular=specular.astype(np.float32),
-    )
+            level, sheet = _mix_with_fat(rng, scene, level, sheet)
+        below = z >= border
+        echogenicity = np.where(below, level, echogenicity)
+        specular = np.where(below, sheet * gaps, specular)
+        if tissue is not SKIN:
+            specular = specular + _fascia(rng, z - border)
+        wave = smooth_curve(rng, GRID, rng.uniform(15, 50))
+        border = border + np.maximum(thickness + waviness * wave, 0.2)
+    return dataclasses.replace(scene, echogenicity=echogenicity, specular=specular)
 
 
 def _texture(
     rng: np.random.Generator, scene: Scene, tissue: Tissue
 ) -> tuple[np.ndarray, np.ndarray]:
     """Echogenicity in dB and specular amplitude of a tissue that fills the image."""
-    level = tissue.level + rng.normal(0, 1.5) + tissue.texture * scene.noise(rng, *tissue.grain)
+    axial, lateral = tissue.grain
+    grain = scene.noise(rng, axial, lateral)
+    bands = scene.noise(rng, 3 * axial, 3 * lateral)
+    contrast = tissue.texture * rng.uniform(0.6, 1.3)
+    level = tissue.level + rng.normal(0, 1.5) + contrast * (0.8 * grain + 0.6 * bands)
     size = rng.uniform(0.7, 1.5)
     lobules = scene.noise(rng, tissue.lobule[0] * size, tissue.lobule[1] * size)
-    gaps = np.clip(0.5 + 0.7 * scene.noise(rng, 0.8, 2.5), 0, 2)
-    strength = tissue.sheet * rng.uniform(0.4, 1.3)
-    return level, strength * gaps * sheets(lobules, thickness=0.6)
+    return level, tissue.sheet * rng.uniform(0.4, 1.3) * sheets(lobules, thickness=0.6)
+
+
+def _mix_with_fat(
+    rng: np.random.Generator, scene: Scene, level: np.ndarray, sheet: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lobules of fat within the gland: few in a dense breast, most of it in a fatty one."""
+    fat_level, fat_sheet = _texture(rng, scene, FAT)
+    share = rng.normal(-0.9, 0.7)  # of the fat, as a z-score
+    fat = _ramp(scene.noise(rng, 1.8, 4.0) + share, 0.15)
+    return level + fat * (fat_level - level), sheet + fat * (fat_sheet - sheet)
+
+
+def _fascia(rng: np.random.Generator, below: np.ndarray) -> np.ndarray:
+    """The bright line between two layers, broken here and there; `below`: mm under the border."""
+    strength = np.clip(0.6 + 0.5 * smooth_curve(rng, GRID, 20), 0, 1)
+    return rng.uniform(0.3, 2.5) * strength * np.exp(-0.5 * (below / 0.1) ** 2)
 
 
 def _ramp(values: np.ndarray, softness: float) -> np.ndarray:
@@ -146,7 +153,7 @@ def _ramp(values: np.ndarray, softness: float) -> np.ndarray:
 
 
 def _fold(rng: np.random.Generator, scene: Scene) -> Scene:
-    """Bends the layers, which the probe presses flat at the skin and nowhere else."""
+    """Bends and tilts the layers, which the probe presses flat at the skin and nowhere else."""
     z, x = scene.coordinates()
     shift = rng.uniform(0.5, 2.0) * scene.noise(rng, 8.0, 7.0)
     shift += math.tan(math.radians(rng.normal(0, 6))) * (x - scene.width / 2)
@@ -154,36 +161,34 @@ def _fold(rng: np.random.Generator, scene: Scene) -> Scene:
     rows = (z + shift) / scene.pixel[0] - 0.5
     columns = np.broadcast_to(np.arange(GRID, dtype=np.float32), rows.shape)
     echogenicity, specular = (
-        cv2.remap(
-            field, columns, rows.astype(np.float32), cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT
-        )
+        cv2.remap(field, columns, rows, cv2.INTER_LINEAR, None, cv2.BORDER_REFLECT)
         for field in (scene.echogenicity, scene.specular)
     )
     return dataclasses.replace(scene, echogenicity=echogenicity, specular=specular)
 
 
 def _add_dark_patches(rng: np.random.Generator, scene: Scene) -> Scene:
-    """Isoechoic fat lobules in the gland: dark, without a margin, not to be taken for a mass."""
+    """Fat lobules on their own: dark and without a capsule, easily taken for a mass."""
     z, x = scene.coordinates()
     echogenicity = scene.echogenicity.copy()
     for _ in range(rng.poisson(1.5)):
-        centre = rng.uniform(0.2, 0.8, 2) * (scene.depth, scene.width)
-        half = rng.uniform(1, 4), rng.uniform(2, 8)
-        radius = np.hypot((z - centre[0]) / half[0], (x - centre[1]) / half[1])
-        patch = _ramp(1 + 0.3 * scene.noise(rng, 1.5, 2.5) - radius, 0.12)
+        middle_z = rng.uniform(0.2, 0.8) * scene.depth
+        middle_x = rng.uniform(0.2, 0.8) * scene.width
+        u, v = (x - middle_x) / rng.uniform(2, 8), (z - middle_z) / rng.uniform(1, 4)
+        patch = _ramp(1 + 0.3 * scene.noise(rng, 1.5, 2.5) - np.hypot(u, v), 0.12)
         echogenicity += patch * (rng.uniform(-5, 0) - 0.8 * echogenicity)
     return dataclasses.replace(scene, echogenicity=echogenicity)
 
 
 def _add_shadows(rng: np.random.Generator, scene: Scene) -> Scene:
-    """What absorbs: poor contact at the skin, steep Cooper's ligaments, uneven tissue."""
+    """What absorbs: uneven tissue, poor contact at the skin, steep Cooper's ligaments."""
     z, x = scene.coordinates()
     attenuation = 1.5 * scene.noise(rng, 4.0, 6.0)
-    contact = rng.uniform(0, 6) * np.maximum(smooth_curve(rng, GRID, 20), 0)  # dB
-    attenuation += contact / 0.2 * (z < 2.0)  # lost within the first 2 mm
+    contact = rng.uniform(0, 6) * np.maximum(smooth_curve(rng, GRID, 20), 0)  # dB in all
+    attenuation += contact / 0.2 * (z < 2.0)  # lost within the first 0.2 cm
     for _ in range(rng.poisson(1.2)):
-        middle = rng.uniform(0.1, 0.5) * scene.depth, rng.uniform(0, scene.width)
-        half = rng.uniform(1, 3), rng.uniform(0.4, 1.8)
-        blob = np.exp(-0.5 * (((z - middle[0]) / half[0]) ** 2 + ((x - middle[1]) / half[1]) ** 2))
-        attenuation += rng.uniform(5, 25) * blob
-    return dataclasses.replace(scene, attenuation=attenuation.astype(np.float32))
+        middle_z = rng.uniform(0.1, 0.5) * scene.depth
+        middle_x = rng.uniform(0, scene.width)
+        u, v = (x - middle_x) / rng.uniform(0.6, 2.5), (z - middle_z) / rng.uniform(1.5, 4)
+        attenuation += rng.uniform(2, 10) * np.exp(-0.5 * (u**2 + v**2))
+    return dataclasses.replace(scene, attenuation=attenuation)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 _COARSE_SIGMA = 2.0  # samples; noise is drawn on the coarsest grid that still resolves it
+_MARGIN = 6  # samples; what the smoothing reaches beyond the grid
 
 
 def smooth_noise(
@@ -24,17 +25,15 @@ def smooth_noise(
     Returns:
         (H, W) float32.
     """
-    steps = [max(1.0, length / _COARSE_SIGMA) for length in (axial, lateral)]
-    sigmas = [length / step for length, step in zip((axial, lateral), steps, strict=True)]
-    margin = int(3 * _COARSE_SIGMA)
-    coarse = [int(np.ceil(n / step)) + 1 for n, step in zip(shape, steps, strict=True)]
-    white = rng.standard_normal([n + 2 * margin for n in coarse], dtype=np.float32)
-    smooth = cv2.GaussianBlur(white, (0, 0), sigmaX=sigmas[1], sigmaY=sigmas[0])
-    smooth = smooth[margin:-margin, margin:-margin] * math.sqrt(4 * math.pi * sigmas[0] * sigmas[1])
-    # An affine map keeps the correlation lengths exact, whatever the rounding of the coarse grid.
-    scale = np.array([[1 / steps[1], 0, 0], [0, 1 / steps[0], 0]], np.float32)
-    flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(smooth, scale, shape[::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    steps = [max(1, int(length / _COARSE_SIGMA)) for length in (axial, lateral)]
+    sigma_z, sigma_x = axial / steps[0], lateral / steps[1]
+    coarse = [-(-n // step) + 2 * _MARGIN for n, step in zip(shape, steps, strict=True)]
+    white = rng.standard_normal(coarse, dtype=np.float32)
+    white *= math.sqrt(4 * math.pi * sigma_z * sigma_x)  # 1 / the norm of the kernel
+    noise = cv2.GaussianBlur(white, (0, 0), sigmaX=sigma_x, sigmaY=sigma_z)
+    noise = noise[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    fine = (noise.shape[1] * steps[1], noise.shape[0] * steps[0])
+    return cv2.resize(noise, fine, interpolation=cv2.INTER_CUBIC)[: shape[0], : shape[1]]
 
 
 def smooth_curve(rng: np.random.Generator, length: int, sigma: float) -> np.ndarray:

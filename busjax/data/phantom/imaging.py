@@ -29,8 +29,10 @@ class Scanner:
         looks: spatially compounded images.
         noise: level of the electronic noise in dB above the speckle of fat at the skin.
         dynamic_range: in dB, from black to white.
-        brightness: grey level in [0, 1] that the gain aims at near the skin.
-        fall: how much darker the bottom of the image is than its top, in grey levels in [0, 1].
+        grey_map: exponent of the curve from compressed echoes to grey levels.
+        brightness: level in [0, 1] that the gain aims at near the skin.
+        smoothing: grey levels in [0, 1] that the speckle reduction takes for noise.
+        fall: how much darker the bottom of the image is than its top, before the grey map.
     """
 
     axial: float
@@ -40,73 +42,43 @@ class Scanner:
     looks: int
     noise: float
     dynamic_range: float
+    grey_map: float
     brightness: float
     fall: float
+    smoothing: float
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
     """A linear probe of 8 to 14 MHz, set up by someone or other."""
     return Scanner(
         axial=rng.uniform(0.08, 0.15),
-        lateral=rng.uniform(0.2, 0.35),
+        lateral=rng.uniform(0.18, 0.3),
         focus=rng.uniform(12, 25),
         widening=rng.uniform(0.2, 0.7),
-        looks=int(rng.integers(2, 5)),
+        looks=int(rng.integers(2, 4)),
         noise=rng.uniform(-48, -34),
         dynamic_range=rng.uniform(50, 60),
-        brightness=rng.uniform(0.42, 0.6),
-        fall=rng.uniform(0.15, 0.45),
+        grey_map=rng.uniform(1.3, 1.9),
+        brightness=rng.uniform(0.6, 0.74),
+        fall=rng.uniform(0.2, 0.55),
+        smoothing=rng.uniform(0.03, 0.2),
     )
 
 
 def scan(rng: np.random.Generator, scene: Scene, scanner: Scanner) -> np.ndarray:
     """The B-mode image of a scene: (GRID, GRID) float32, grey levels in [0, 1]."""
-    transmitted = 10 ** (-received_loss(scene) / 20)
+    received = 10 ** (-received_loss(scene) / 20)
+    # The receiver's noise is Gaussian as the speckle is, and uncorrelated: their powers add.
+    diffuse = np.hypot(10 ** (scene.echogenicity / 20) * received, 10 ** (scanner.noise / 20))
+    specular = scene.specular * received
     envelope = np.zeros((GRID, GRID), np.float32)
     for _ in range(scanner.looks):
-        iq = convolve(scatter(rng, scene), scene, scanner) * transmitted[..., None]
-        iq += electronic_noise(rng, scene, scanner)
+        iq = convolve(scatter(rng, diffuse, specular), scene, scanner)
         envelope += np.hypot(iq[..., 0], iq[..., 1]) / scanner.looks
     level = 20 * np.log10(envelope + 1e-6)
     level += time_gain(rng, level, scanner)
-    return np.clip(1 + level / scanner.dynamic_range, 0, 1)
-
-
-def scatter(rng: np.random.Generator, scene: Scene) -> np.ndarray:
-    """Complex scatterers, (GRID, GRID, 2) float32: real and imaginary part.
-
-    Unresolved scatterers sum to a circular complex Gaussian, whose envelope is Rayleigh
-    (Burckhardt, IEEE Trans. Sonics Ultrason. 25, 1978, 1-6); interfaces add a coherent part.
-    """
-    scatterers = rng.standard_normal((GRID, GRID, 2), dtype=np.float32) / math.sqrt(2)
-    scatterers *= (10 ** (scene.echogenicity / 20))[..., None]
-    scatterers[..., 0] += scene.specular
-    return scatterers
-
-
-def convolve(scatterers: np.ndarray, scene: Scene, scanner: Scanner) -> np.ndarray:
-    """Convolves with a Gaussian pulse and a beam that widens away from the focus.
-
-    Beams of a few depths are blended linearly. The kernels have unit energy, so that fat keeps the
-    same mean power at every depth.
-    """
-    dz, dx = scene.pixel
-    z, _ = scene.coordinates()
-    knots = np.linspace(0, scene.depth, 4)
-    blended = np.zeros_like(scatterers)
-    for index, knot in enumerate(knots):
-        away = abs(knot / scanner.focus - 1)
-        beam = _unit_energy(scanner.lateral * (1 + scanner.widening * away) / dx)
-        pulse = _unit_energy(scanner.axial / dz)
-        zone = np.interp(z[:, 0], knots, np.eye(len(knots))[index]).astype(np.float32)
-        blended += zone[:, None, None] * cv2.sepFilter2D(scatterers, -1, beam, pulse)
-    return blended
-
-
-def _unit_energy(sigma: float) -> np.ndarray:
-    """A Gaussian kernel, standard deviation in pixels, whose squares sum to 1."""
-    kernel = cv2.getGaussianKernel(2 * int(np.ceil(3 * sigma)) + 1, sigma, cv2.CV_32F)
-    return kernel / np.sqrt(np.sum(kernel**2))
+    compressed = np.clip(1 + level / scanner.dynamic_range, 0, 1)
+    return reduce_speckle(compressed**scanner.grey_map, scanner)
 
 
 def received_loss(scene: Scene) -> np.ndarray:
@@ -118,13 +90,42 @@ def received_loss(scene: Scene) -> np.ndarray:
     return cv2.GaussianBlur(loss, (0, 0), sigmaX=0.5 / scene.pixel[1], sigmaY=1e-3)
 
 
-def electronic_noise(rng: np.random.Generator, scene: Scene, scanner: Scanner) -> np.ndarray:
-    """Noise of the receiver, white but for its bandwidth: it is what fills deep shadows."""
-    white = rng.standard_normal((GRID, GRID, 2), dtype=np.float32) / math.sqrt(2)
-    pulse = _unit_energy(scanner.axial / scene.pixel[0])
-    return 10 ** (scanner.noise / 20) * cv2.sepFilter2D(
-        white, -1, np.ones((1, 1), np.float32), pulse
-    )
+def scatter(rng: np.random.Generator, diffuse: np.ndarray, specular: np.ndarray) -> np.ndarray:
+    """Complex scatterers, (GRID, GRID, 2) float32: real and imaginary part.
+
+    Unresolved scatterers sum to a circular complex Gaussian, whose envelope is Rayleigh
+    (Burckhardt, IEEE Trans. Sonics Ultrason. 25, 1978, 1-6); interfaces add a coherent part.
+    `diffuse` (root mean square) and `specular` are (GRID, GRID) amplitudes.
+    """
+    scatterers = rng.standard_normal((*diffuse.shape, 2), dtype=np.float32)
+    scatterers *= (diffuse / math.sqrt(2))[..., None]
+    scatterers[..., 0] += specular
+    return scatterers
+
+
+def convolve(scatterers: np.ndarray, scene: Scene, scanner: Scanner) -> np.ndarray:
+    """Convolves with a Gaussian pulse and a beam that widens away from the focus.
+
+    The beams of three depths are blended linearly. The kernels have unit energy, so that a tissue
+    keeps the same mean power at every depth.
+    """
+    dz, dx = scene.pixel
+    z, _ = scene.coordinates()
+    knots = np.linspace(0, scene.depth, 3)
+    pulse = _unit_energy(scanner.axial / dz)
+    blended = np.zeros_like(scatterers)
+    for index, knot in enumerate(knots):
+        away = abs(knot / scanner.focus - 1)
+        beam = _unit_energy(scanner.lateral * (1 + scanner.widening * away) / dx)
+        zone = np.interp(z[:, 0], knots, np.eye(len(knots))[index]).astype(np.float32)
+        blended += zone[:, None, None] * cv2.sepFilter2D(scatterers, -1, beam, pulse)
+    return blended
+
+
+def _unit_energy(sigma: float) -> np.ndarray:
+    """A Gaussian kernel, standard deviation in pixels, whose squares sum to 1."""
+    kernel = cv2.getGaussianKernel(2 * int(np.ceil(3 * sigma)) + 1, sigma, cv2.CV_32F)
+    return kernel / np.sqrt(np.sum(kernel**2))
 
 
 def time_gain(rng: np.random.Generator, level: np.ndarray, scanner: Scanner) -> np.ndarray:
@@ -137,3 +138,13 @@ def time_gain(rng: np.random.Generator, level: np.ndarray, scanner: Scanner) -> 
     wanted = scanner.brightness - scanner.fall * depth + 0.04 * smooth_curve(rng, GRID, 40)
     found = cv2.GaussianBlur(level.mean(axis=1, keepdims=True), (0, 0), sigmaX=1e-3, sigmaY=25)
     return (wanted[:, None] - 1) * scanner.dynamic_range - found
+
+
+def reduce_speckle(image: np.ndarray, scanner: Scanner) -> np.ndarray:
+    """Smooths the grain and keeps the edges, as scanners do before they show an image.
+
+    A bilateral filter (Tomasi and Manduchi, ICCV 1998) stands for what each maker has of its own.
+    """
+    return cv2.bilateralFilter(
+        image.astype(np.float32), d=5, sigmaColor=scanner.smoothing, sigmaSpace=1.2
+    )

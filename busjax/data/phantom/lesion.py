@@ -9,6 +9,7 @@ missing now and then, as it is in patients.
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
@@ -51,12 +52,12 @@ def draw_benign(rng: np.random.Generator) -> Mass:
     lobulated = not cyst and rng.random() < 0.3
     enhanced = cyst or rng.random() < 0.75
     return Mass(
-        aspect=float(np.clip(rng.lognormal(np.log(0.62), 0.2), 0.4, 1.0)),
+        aspect=float(np.clip(rng.lognormal(math.log(0.65), 0.2), 0.4, 1.1)),
         outline=_waves(rng, (2, 3, 4), 0.05 if lobulated else 0.02),
-        level=rng.uniform(-45, -25) if cyst else rng.uniform(-14, -7),
+        level=rng.uniform(-45, -25) if cyst else rng.uniform(-12, -6),
         texture=0.0 if cyst else 1.0,
         blur=0.15,
-        capsule=rng.uniform(0.3, 1.5),
+        capsule=rng.uniform(0.2, 1.0),
         halo=0.0,
         absorption=-rng.uniform(5, 10) if enhanced else 0.0,
         edge=rng.uniform(5, 20) if rng.random() < 0.6 else 0.0,
@@ -65,12 +66,12 @@ def draw_benign(rng: np.random.Generator) -> Mass:
 
 def draw_malignant(rng: np.random.Generator) -> Mass:
     """An invasive carcinoma."""
-    margin = rng.choice(list(_MARGINS))
+    margin = _MARGINS[rng.integers(len(_MARGINS))]
     shadowed = rng.random() < 0.75
     return Mass(
-        aspect=float(np.clip(rng.lognormal(np.log(0.9), 0.25), 0.5, 1.5)),
-        outline=_waves(rng, (2, 3, 4, 5), 0.07) * _MARGINS[margin](rng),
-        level=rng.uniform(-16, -9),
+        aspect=float(np.clip(rng.lognormal(math.log(0.82), 0.28), 0.45, 1.5)),
+        outline=_waves(rng, (2, 3, 4, 5), 0.07) * margin(rng),
+        level=rng.uniform(-11, -5),
         texture=rng.uniform(2, 4),
         blur=rng.uniform(0.2, 0.7),
         capsule=0.0,
@@ -83,7 +84,7 @@ def draw_malignant(rng: np.random.Generator) -> Mass:
 def _waves(rng: np.random.Generator, orders: tuple[int, ...], amplitude: float) -> np.ndarray:
     """A relative radius with random harmonics of the given orders."""
     phases = rng.uniform(0, 2 * np.pi, len(orders))
-    weights = rng.normal(0, amplitude, len(orders))
+    weights = rng.normal(0, amplitude, len(orders)) * orders[0] / np.array(orders)
     return 1 + sum(
         w * np.cos(k * _ANGLES + p) for k, p, w in zip(orders, phases, weights, strict=True)
     )
@@ -114,54 +115,55 @@ def _microlobulated(rng: np.random.Generator) -> np.ndarray:
     return 0.82 + rng.uniform(0.2, 0.35) * bulge
 
 
-_MARGINS = {"spiculated": _spiculated, "angular": _angular, "microlobulated": _microlobulated}
+_MARGINS = (_spiculated, _angular, _microlobulated)
 
 
 def insert_mass(rng: np.random.Generator, scene: Scene, mass: Mass) -> Scene:
-    """Puts a mass into a breast; its size and place do not depend on its signs."""
-    distance, steepness = _signed_distance(rng, scene, mass)
+    """Puts a mass into a breast; its area and place do not depend on its signs."""
+    radius, angle = _place(rng, scene, mass.aspect)
+    outline = mass.outline / np.sqrt(np.mean(mass.outline**2))  # now it leaves the area as it is
+    margin = np.interp(angle, _ANGLES, outline, period=2 * np.pi).astype(np.float32)
+    distance, level = _margin_distance(scene, radius - margin)
+
     inside = 1 / (1 + np.exp(np.clip(2 * distance / mass.blur, -30, 30)))
-    texture = mass.texture * scene.noise(rng, 0.8, 1.2)
-    halo = np.exp(-np.maximum(distance, 0) / rng.uniform(0.8, 2.0))
-    halo *= mass.halo * np.clip(0.7 + 0.5 * scene.noise(rng, 1.0, 2.0), 0, 2)
+    halo = np.clip(0.7 + 0.5 * scene.noise(rng, 1.0, 2.0), 0, 2)
+    halo *= mass.halo * np.exp(-np.maximum(distance, 0) / rng.uniform(0.8, 2.0))
     around = scene.echogenicity + halo
-    rim = np.exp(-0.5 * ((distance - 0.15) / 0.1) ** 2)
-    echogenicity = around + inside * (mass.level + texture - around)
-    specular = scene.specular * (1 - inside) + mass.capsule * rim * (0.15 + steepness)
-    attenuation = scene.attenuation + mass.absorption * inside
-    attenuation += mass.edge * np.exp(-0.5 * (distance / 0.5) ** 2) * (1 - steepness) ** 4
+    within = mass.level + mass.texture * scene.noise(rng, 0.8, 1.2)
+    capsule = mass.capsule * np.exp(-0.5 * ((distance - 0.15) / 0.1) ** 2) * (0.15 + level)
+    grazed = np.exp(-0.5 * (distance / 0.5) ** 2) * (1 - level) ** 4
     return dataclasses.replace(
         scene,
-        echogenicity=echogenicity.astype(np.float32),
-        specular=specular.astype(np.float32),
-        attenuation=attenuation.astype(np.float32),
+        echogenicity=around + inside * (within - around),
+        specular=scene.specular * (1 - inside) + capsule,
+        attenuation=scene.attenuation + mass.absorption * inside + mass.edge * grazed,
         mask=(distance <= 0).astype(np.uint8),
     )
 
 
-def _signed_distance(
-    rng: np.random.Generator, scene: Scene, mass: Mass
-) -> tuple[np.ndarray, np.ndarray]:
-    """Places the mass: distance to its margin in mm (negative inside), and cos^2 of its normal.
-
-    Both are (GRID, GRID) float32. The area is fixed first, then the shape fills it.
-    """
-    area = scene.depth * scene.width * np.exp(rng.uniform(np.log(0.02), np.log(0.14)))  # mm^2
-    outline = mass.outline / np.sqrt(np.mean(mass.outline**2))
-    half_width = np.sqrt(area / (np.pi * mass.aspect))
-    half_height = half_width * mass.aspect
-    centre_z = np.clip(
-        rng.normal(0.38, 0.1) * scene.depth, half_height + 3, 0.85 * scene.depth - half_height
-    )
-    centre_x = rng.uniform(0.3, 0.7) * scene.width
-    tilt = np.radians(rng.normal(0, 8))
+def _place(rng: np.random.Generator, scene: Scene, aspect: float) -> tuple[np.ndarray, np.ndarray]:
+    """Polar coordinates (radius, angle) in which the mass is about the unit disc, (GRID, GRID)."""
+    area = scene.depth * scene.width * math.exp(rng.uniform(math.log(0.02), math.log(0.14)))
+    half_width = math.sqrt(area / (math.pi * aspect))  # mm
+    half_height = half_width * aspect
+    lowest = 0.85 * scene.depth - half_height
+    middle_z = min(max(rng.normal(0.38, 0.1) * scene.depth, half_height + 3), lowest)
+    middle_x = rng.uniform(0.3, 0.7) * scene.width
+    tilt = math.radians(rng.normal(0, 8))
     z, x = scene.coordinates()
-    u = (x - centre_x) * np.cos(tilt) + (z - centre_z) * np.sin(tilt)
-    v = (z - centre_z) * np.cos(tilt) - (x - centre_x) * np.sin(tilt)
-    u, v = u / half_width, v / half_height
-    radius, angle = np.hypot(u, v), np.arctan2(v, u)
-    distance = radius - np.interp(angle, _ANGLES, outline, period=2 * np.pi)
-    down, across = np.gradient(distance, *scene.pixel)
+    z, x = z - middle_z, x - middle_x
+    u = (x * math.cos(tilt) + z * math.sin(tilt)) / half_width
+    v = (z * math.cos(tilt) - x * math.sin(tilt)) / half_height
+    return np.hypot(u, v), np.arctan2(v, u)
+
+
+def _margin_distance(scene: Scene, excess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the margin in mm (negative inside), and how level the margin is there.
+
+    `excess` is the relative radius beyond the margin. Dividing it by its slope turns it into a
+    distance, to first order. A margin is level (1) where it faces the beam, upright (0) at the
+    sides: cos^2 of the angle of its normal.
+    """
+    down, across = np.gradient(excess, *scene.pixel)
     slope = np.hypot(down, across) + 1e-6
-    # Dividing by the slope turns a relative radius into a distance, to first order.
-    return (distance / slope).astype(np.float32), ((down / slope) ** 2).astype(np.float32)
+    return excess / slope, (down / slope) ** 2

@@ -49,7 +49,7 @@ class PhantomSource:
         if not 0 <= index < len(self):
             raise IndexError(f"no phantom {index} among {len(self)}")
         label = int(self.labels[index])
-        image, mask = _phantom(self._seed, index, label)
+        image, mask = _phantom(self._seed, int(index), label)
         image, mask = (_resize(array, self._size) for array in (image, mask))
         return Record(
             id=self.ids[index],
