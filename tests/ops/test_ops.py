@@ -1,0 +1,190 @@
+"""Every operation of `cpu` against `reference`, and `reference` against values from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from busjax.errors import UserError
+from busjax.ops import cpu, reference, select
+from busjax.ops.interface import Ops
+
+# name: (operation on (ops, features, parameters), shapes of the images in, shapes of parameters).
+# A feature that an operation gives out is projected on random numbers, so that one gradient
+# checks all of its entries.
+Case = tuple[
+    Callable[[Any, list[Any], list[Any]], Any], list[tuple[int, ...]], list[tuple[int, ...]]
+]
+
+
+def _batch_norm(ops: Ops, x: Any, p: list[Any]) -> Any:
+    mean, square = ops.batch_moments(x)
+    scale = p[0] * lax.rsqrt(square - mean**2 + 1e-5)
+    return ops.scale_shift_act(x, scale, p[1] - mean * scale, 0.0)
+
+
+def _conv3x3(*images: tuple[int, ...], out: int) -> Case:
+    channels = sum(image[-1] for image in images)
+    return lambda ops, x, p: ops.conv3x3(tuple(x), p[0]), list(images), [(3, 3, channels, out)]
+
+
+CASES: dict[str, Case] = {
+    "conv3x3": _conv3x3((2, 8, 6, 16), out=8),
+    "conv3x3 one channel": _conv3x3((2, 8, 8, 1), out=16),
+    "conv3x3 to one channel": _conv3x3((2, 8, 8, 5), out=1),
+    "conv3x3 odd": _conv3x3((1, 7, 9, 11), out=13),
+    "conv3x3 several inputs": _conv3x3((2, 4, 4, 3), (2, 4, 4, 8), (2, 4, 4, 1), out=10),
+    "conv3x3 one pixel": _conv3x3((2, 1, 1, 4), out=3),
+    "conv1x1": (
+        lambda ops, x, p: ops.conv1x1(tuple(x), p[0]),
+        [(2, 5, 3, 8), (2, 5, 3, 3)],
+        [(1, 1, 11, 6)],
+    ),
+    "conv1x1 to one channel": (
+        lambda ops, x, p: ops.conv1x1(tuple(x), p[0]),
+        [(1, 4, 4, 8)],
+        [(1, 1, 8, 1)],
+    ),
+    "conv_transpose2x2": (
+        lambda ops, x, p: ops.conv_transpose2x2(x[0], p[0]),
+        [(2, 3, 5, 6)],
+        [(2, 2, 6, 4)],
+    ),
+    "add_bias": (lambda ops, x, p: ops.add_bias(x[0], p[0]), [(2, 5, 7, 3)], [(3,)]),
+    "max_pool2x2": (lambda ops, x, p: ops.max_pool2x2(x[0]), [(2, 6, 8, 3)], []),
+    "upsample2x": (lambda ops, x, p: ops.upsample2x(x[0]), [(2, 5, 4, 3)], []),
+    "upsample2x one pixel": (lambda ops, x, p: ops.upsample2x(x[0]), [(2, 1, 1, 3)], []),
+    "group_norm_act": (
+        lambda ops, x, p: ops.group_norm_act(x[0], p[0], p[1], 4, 0.0, 1e-5),
+        [(2, 16, 16, 12)],
+        [(12,), (12,)],
+    ),
+    "group_norm_act odd": (
+        lambda ops, x, p: ops.group_norm_act(x[0], p[0], p[1], 5, 0.1, 1e-5),
+        [(1, 7, 11, 5)],
+        [(5,), (5,)],
+    ),
+    "batch norm": (lambda ops, x, p: _batch_norm(ops, x[0], p), [(3, 16, 12, 6)], [(6,), (6,)]),
+    "batch_moments": (lambda ops, x, p: ops.batch_moments(x[0]), [(3, 7, 5, 6)], []),
+    "scale_shift_act": (
+        lambda ops, x, p: ops.scale_shift_act(x[0], p[0], p[1], 0.1),
+        [(2, 7, 5, 6)],
+        [(6,), (6,)],
+    ),
+    "concatenate": (
+        lambda ops, x, p: ops.concatenate(tuple(x)),
+        [(2, 5, 4, 3), (2, 5, 4, 1)],
+        [],
+    ),
+    "spatial_mean": (lambda ops, x, p: ops.spatial_mean(x[0]), [(2, 9, 11, 3)], []),
+    "spatial_max": (lambda ops, x, p: ops.spatial_max(x[0]), [(2, 9, 11, 3)], []),
+    "scale_channels": (
+        lambda ops, x, p: ops.scale_channels(x[0], p[0]),
+        [(2, 5, 7, 3)],
+        [(2, 3)],
+    ),
+    "scale_channels by image": (
+        lambda ops, x, p: ops.scale_channels(x[0], p[0]),
+        [(2, 5, 7, 3)],
+        [(2, 1)],
+    ),
+    "scale_pixels": (
+        lambda ops, x, p: ops.scale_pixels(*x),
+        [(2, 5, 7, 9), (2, 5, 7, 1)],
+        [],
+    ),
+}
+
+
+def _eighths(v: np.ndarray) -> jax.Array:
+    """Rounds to multiples of 1/8: exact in bfloat16, and with ties for the poolings."""
+    return jnp.asarray(np.round(v * 8) / 8, jnp.float32)
+
+
+def _inputs(case: Case) -> tuple[list[jax.Array], list[jax.Array]]:
+    _, images, parameters = case
+    rng = np.random.default_rng(0)
+    x = [_eighths(rng.normal(size=s)) for s in images]
+    return x, [jnp.asarray(rng.normal(size=s), jnp.float32) for s in parameters]
+
+
+def _value_and_gradients(ops: Any, case: Case, dtype: Any) -> list[np.ndarray]:
+    """The operation's value and the gradients of a projection of it, in float32."""
+
+    def operate(x: list[Any], p: list[Any]) -> tuple[Any, Any]:
+        # The barriers round what goes in and out to the dtype, as in the midst of a network.
+        features = lax.optimization_barrier([ops.load(image, dtype) for image in x])
+        y = jax.tree.leaves(lax.optimization_barrier(case[0](ops, features, p)))
+        y = [ops.unload(v) if v.ndim == 4 else v for v in y]
+        return sum(jnp.vdot(v, _eighths(np.cos(np.arange(v.size))).reshape(v.shape)) for v in y), y
+
+    step = jax.jit(jax.value_and_grad(operate, (0, 1), has_aux=True))
+    (_, value), gradients = step(*_inputs(case))
+    return [np.asarray(v, np.float32) for v in jax.tree.leaves((value, gradients))]
+
+
+def _error(got: np.ndarray, truth: np.ndarray) -> float:
+    """Largest difference, relative to the largest value."""
+    assert got.shape == truth.shape
+    return float(np.abs(got - truth).max() / np.abs(truth).max())
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_cpu_agrees_with_reference(name: str) -> None:
+    truth = _value_and_gradients(reference, CASES[name], jnp.float32)
+    for got, want in zip(_value_and_gradients(cpu, CASES[name], jnp.float32), truth, strict=True):
+        assert _error(got, want) < 1e-5
+
+    # In bfloat16 two correct results differ: neither may be much further from the truth.
+    rounded = _value_and_gradients(reference, CASES[name], jnp.bfloat16)
+    for got, other, want in zip(
+        _value_and_gradients(cpu, CASES[name], jnp.bfloat16), rounded, truth, strict=True
+    ):
+        assert _error(got, want) <= 1.5 * _error(other, want) + 1e-5
+
+
+def test_max_pool2x2_gives_the_gradient_to_the_first_of_equal_values() -> None:
+    # One window a kind of tie; rows (0, 0), (0, 1), (1, 0), (1, 1) of it, and the one to choose.
+    windows = [([1, 1, 1, 1], 0), ([0, 1, 1, 0], 1), ([0, 0, 1, 1], 2), ([0, 1, 0, 1], 1)]
+    for values, first in windows:
+        image = jnp.asarray(values, jnp.float32).reshape(1, 2, 2, 1)
+        gradient = jax.grad(lambda x: cpu.unload(cpu.max_pool2x2(cpu.load(x, jnp.float32))).sum())
+        assert gradient(image).ravel().tolist() == np.eye(4)[first].tolist()
+
+
+def test_reference_group_norm_agrees_with_flax() -> None:
+    (x,), (scale, bias) = _inputs(CASES["group_norm_act"])
+    norm = nn.GroupNorm(num_groups=4, epsilon=1e-5, use_fast_variance=False)
+    want = jnp.maximum(jnp.asarray(norm.apply({"params": {"scale": scale, "bias": bias}}, x)), 0)
+    got = reference.group_norm_act(x, scale, bias, 4, 0.0, 1e-5)
+    assert _error(np.asarray(got), np.asarray(want)) < 1e-6
+
+
+def test_reference_transposed_convolution_agrees_with_flax() -> None:
+    (x,), (kernel,) = _inputs(CASES["conv_transpose2x2"])
+    convolution = nn.ConvTranspose(4, (2, 2), (2, 2), use_bias=False)
+    # Flax turns the kernel by 180 degrees.
+    want = convolution.apply({"params": {"kernel": kernel[::-1, ::-1]}}, x)
+    got = reference.conv_transpose2x2(x, kernel)
+    assert _error(np.asarray(got), np.asarray(want)) < 1e-6
+
+
+def test_reference_convolution_is_centred_and_does_not_flip() -> None:
+    image = jnp.zeros((1, 5, 5, 1)).at[0, 2, 2, 0].set(1.0)
+    kernel = jnp.arange(9.0).reshape(3, 3, 1, 1)
+    got = reference.conv3x3((image,), kernel)
+    assert np.array_equal(got[0, 1:4, 1:4, 0], np.arange(9.0)[::-1].reshape(3, 3))
+
+
+def test_select_takes_the_fast_operations_on_a_cpu() -> None:
+    assert select("auto") is cpu
+    assert select("reference") is reference
+    with pytest.raises(UserError, match=r"'fast' is unknown: choose 'auto' or one of"):
+        select("fast")
