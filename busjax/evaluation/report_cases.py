@@ -1,0 +1,173 @@
+"""Which images the report shows, and how truth and prediction are drawn on them."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import io
+from pathlib import Path
+
+import contourpy
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
+
+from busjax.data.records import CLASSES
+from busjax.evaluation.report_charts import MUTED, style
+from busjax.evaluation.report_run import Run, read_run
+from busjax.evaluation.results import ImageRow, replace_file
+
+# Told apart with every kind of colour blindness, and both bright on grey tissue.
+TRUTH, PREDICTION = "#1fe0d0", "#ff9f1c"
+_LARGEST_SIDE = 256  # pixels; keeps the report of a large-image run below 3 MB
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One image of the test set as it is shown.
+
+    Attributes:
+        rank: 'best', 'median' or 'worst' of its class, or 'only'.
+        row: its results.
+        image: (H, W) uint8.
+        truth: outlines of the annotation, each (points, 2) x, y in pixels.
+        prediction: outlines of the predicted mask, likewise.
+    """
+
+    rank: str
+    row: ImageRow
+    image: np.ndarray
+    truth: list[np.ndarray]
+    prediction: list[np.ndarray]
+
+
+def cases_of(run: Run, class_name: str) -> list[Case]:
+    """The best, median and worst image of a class by Dice, then by the true class's probability."""
+
+    def quality(row: ImageRow) -> tuple[float, float]:
+        return row.dice, row.probabilities[CLASSES.index(class_name)]
+
+    ranked = sorted(run.rows_of(class_name), key=quality)
+    if not ranked:
+        return []
+    if len(ranked) == 1:
+        return [_case(run, "only", ranked[0])]
+    shown = {"best": ranked[-1], "median": ranked[len(ranked) // 2], "worst": ranked[0]}
+    if len(ranked) == 2:
+        del shown["median"]
+    return [_case(run, rank, row) for rank, row in shown.items()]
+
+
+def _case(run: Run, rank: str, row: ImageRow) -> Case:
+    pictures = run.pictures
+    (index,) = np.flatnonzero(pictures.id == row.id)
+    return Case(
+        rank=rank,
+        row=row,
+        image=pictures.image[index],
+        truth=_outlines(pictures.mask[index].astype(np.float64), level=0.5),
+        prediction=_outlines(pictures.probability[index].astype(np.float64), level=127.5),
+    )
+
+
+def _outlines(values: np.ndarray, level: float) -> list[np.ndarray]:
+    """Closed curves around the pixels above the level, in pixels from the upper left corner."""
+    # A border of zeros closes the curves at the edge of the image.
+    lines = contourpy.contour_generator(z=np.pad(values, 1)).lines(level)
+    height, width = values.shape
+    return [np.clip(np.asarray(line) - 0.5, 0, (width, height)) for line in lines]
+
+
+def panels(case: Case, identifier: str) -> dict[str, str]:
+    """Three inline SVGs: the image, the image with the truth, the image with the prediction.
+
+    Args:
+        case: the image.
+        identifier: unique in the page; the pixels are embedded once and used three times.
+    """
+    height, width = case.image.shape
+    picture = (
+        f'<image id="{identifier}" width="{width}" height="{height}" href="{_png(case.image)}"'
+        ' preserveAspectRatio="none"/>'
+    )
+    again = f'<use href="#{identifier}"/>'
+    truth = _path(case.truth, TRUTH, fill="none")
+    prediction = _path(case.prediction, PREDICTION, fill=PREDICTION)
+    contents = {"image": picture, "truth": again + truth, "prediction": again + prediction}
+    return {name: _svg(content, width, height) for name, content in contents.items()}
+
+
+def _svg(content: str, width: int, height: int) -> str:
+    return f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{content}</svg>'
+
+
+def _path(outlines: list[np.ndarray], colour: str, fill: str) -> str:
+    if not outlines:
+        return ""
+    steps = "".join(f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in line)}Z" for line in outlines)
+    return (
+        f'<path d="{steps}" stroke="{colour}" stroke-width="2" vector-effect="non-scaling-stroke"'
+        f' stroke-linejoin="round" fill="{fill}" fill-opacity=".28" fill-rule="evenodd"/>'
+    )
+
+
+def _png(image: np.ndarray) -> str:
+    picture = Image.fromarray(image)
+    picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
+    content = io.BytesIO()
+    picture.save(content, "png", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+
+
+def overlay_figure(directory: Path, path: Path) -> None:
+    """Writes a PNG of a run: a row a class (its median image), columns image, truth, prediction.
+
+    Args:
+        directory: folder of the run.
+        path: the PNG to write.
+
+    Raises:
+        UserError: the run folder is missing or incomplete.
+    """
+    run = read_run(directory)
+    typical = [cases for name in CLASSES if (cases := cases_of(run, name))]
+    shown = [cases[len(cases) // 2] for cases in typical]
+    with style():
+        tight = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+        figure = Figure(figsize=(6.4, 2.2 * len(shown) + 0.45), layout=tight)
+        grid = figure.subplots(len(shown), 3, squeeze=False)
+        for line, case in zip(grid, shown, strict=True):
+            _draw_line(line, case)
+        for axes, title in zip(grid[0], ("image", "truth", "prediction"), strict=True):
+            axes.set_title(title, fontsize=10, color=MUTED)
+        source = "Synthetic phantoms, not BUSI." if run.is_phantom else "BUSI."
+        figure.supxlabel(f"{source} Of each class the test image of median Dice.", fontsize=8)
+        content = io.BytesIO()
+        figure.savefig(content, format="png", dpi=160, metadata={"Software": None})
+    replace_file(Path(path), content.getvalue())
+
+
+def _draw_line(line: np.ndarray, case: Case) -> None:
+    for axes in line:
+        axes.imshow(case.image, cmap="gray", vmin=0, vmax=255, extent=_extent(case.image))
+        axes.set(xticks=[], yticks=[])
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+    _draw_outlines(line[1], case.truth, TRUTH, opacity=0.0)
+    _draw_outlines(line[2], case.prediction, PREDICTION, opacity=0.28)
+    line[0].set_ylabel(case.row.class_name, fontsize=10)
+    line[2].set_xlabel(f"{case.row.predicted}, Dice {case.row.dice:.2f}", fontsize=9)
+
+
+def _draw_outlines(axes: Axes, outlines: list[np.ndarray], colour: str, opacity: float) -> None:
+    for outline in outlines:
+        axes.plot(*outline.T, color=colour, linewidth=1.6)
+        axes.fill(*outline.T, color=colour, alpha=opacity, linewidth=0)
+
+
+def _extent(image: np.ndarray) -> tuple[float, float, float, float]:
+    """Pixel edges at whole numbers, as in the outlines."""
+    height, width = image.shape
+    return 0.0, float(width), float(height), 0.0

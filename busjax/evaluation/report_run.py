@@ -1,0 +1,138 @@
+"""Everything a run folder knows about itself, read once and checked."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from busjax.errors import UserError
+from busjax.evaluation import results
+from busjax.evaluation.results import ImageRow, Predictions
+from configs import base
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        config: every field by its dotted name, e.g. 'model.name'.
+        history: one entry an epoch, in order; empty when there is no history.jsonl.
+        rows: one an image of the test set, at least one.
+        scores: `summarise` of the rows.
+        facts: the rest of summary.json: source, description, checkpoint_step, ...
+        pictures: of the same images as the rows.
+    """
+
+    config: dict[str, Any]
+    history: list[dict[str, Any]]
+    rows: list[ImageRow]
+    scores: dict[str, float]
+    facts: dict[str, Any]
+    pictures: Predictions
+
+    @property
+    def name(self) -> str:
+        return str(self.config["name"])
+
+    @property
+    def is_phantom(self) -> bool:
+        return self.facts["source"] == "phantom"
+
+    @property
+    def chosen_epoch(self) -> int | None:
+        """The epoch that ended at the evaluated checkpoint; None when the history lacks it."""
+        step = self.facts.get("checkpoint_step")
+        return next((entry["epoch"] for entry in self.history if entry["step"] == step), None)
+
+    def changed_fields(self) -> dict[str, Any]:
+        """The config fields whose values are not the defaults of configs/base.py."""
+        defaults = _flatten(json.loads(base.get_config().to_json()))
+        return {
+            name: value
+            for name, value in self.config.items()
+            if name not in defaults or defaults[name] != value
+        }
+
+    def rows_of(self, class_name: str) -> list[ImageRow]:
+        """The rows whose true class this is."""
+        return [row for row in self.rows if row.class_name == class_name]
+
+
+def read_run(directory: Path) -> Run:
+    """Reads a run folder.
+
+    Raises:
+        UserError: a file is missing or broken, or the files do not belong together.
+    """
+    directory = Path(directory)
+    if not directory.is_dir():
+        raise UserError(f"{directory} is not a folder; give the folder of a run")
+    rows, summary = results.read_rows(directory), results.read_summary(directory)
+    pictures = results.read_predictions(directory)
+    if not rows or [row.id for row in rows] != pictures.id.tolist():
+        raise UserError(
+            f"{directory / results.FOLDER}: images.csv and predictions.npz are not of the same"
+            " images (at least one); evaluate the run again"
+        )
+    if "source" not in summary:
+        raise UserError(f"{directory}: summary.json names no source; evaluate the run again")
+    scores = results.summary_from_rows(rows)
+    _check_scores(directory, scores, summary)
+    return Run(
+        config=_read_config(directory / "config.json"),
+        history=_read_history(directory / "history.jsonl"),
+        rows=rows,
+        scores=scores,
+        facts={name: value for name, value in summary.items() if name not in scores},
+        pictures=pictures,
+    )
+
+
+def _check_scores(directory: Path, scores: dict[str, float], summary: dict[str, Any]) -> None:
+    """A report shows no number that its own table contradicts."""
+    for name in scores.keys() & summary.keys():
+        saved, again = summary[name], scores[name]
+        both_undefined = math.isnan(saved) and math.isnan(again)
+        if not (both_undefined or math.isclose(saved, again, abs_tol=1e-6)):
+            raise UserError(
+                f"{directory}: summary.json has {name} {saved:.6g}, images.csv gives {again:.6g};"
+                " evaluate the run again"
+            )
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(f"{path} is missing; give the folder of a run")
+    return _flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
+
+
+def _read_history(path: Path) -> list[dict[str, Any]]:
+    """The epochs in order; after a resume an epoch may be there twice, and the last one counts."""
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8").splitlines()
+    entries = [_parse(line, f"{path} line {number}") for number, line in enumerate(lines, 1)]
+    by_epoch = {entry["epoch"]: entry for entry in entries}
+    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{where}: not JSON ({error}); mend or remove it") from error
+
+
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{'model': {'name': 'unet'}} -> {'model.name': 'unet'}."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            flat |= _flatten(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
