@@ -97,7 +97,7 @@ class BusiSource:
     def _describe(self) -> str:
         counts = np.bincount(self.labels, minlength=len(CLASSES))
         classes = ", ".join(f"{count} {name}" for count, name in zip(counts, CLASSES, strict=True))
-        skipped = f"; {len(self.skipped)} bad files left out" if self.skipped else ""
+        skipped = f"; bad files left out: {len(self.skipped)}" if self.skipped else ""
         return f"BUSI: {len(self)} images ({classes}){skipped}"
 
 
@@ -174,8 +174,8 @@ def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
     unknown = sorted(set(keep) - {entry.id for entry in entries})
     if unknown:
         raise UserError(
-            f"The curation list names {len(unknown)} images that the BUSI folder lacks,"
-            f" such as '{unknown[0]}': use the list and the folder of the same data set."
+            f"The curation list names images that the BUSI folder lacks ({len(unknown)}), such as"
+            f" '{unknown[0]}': use the list and the folder of the same data set."
         )
     return [entry for entry in entries if entry.id in keep]
 
@@ -263,7 +263,7 @@ def _describe_problems(root: Path, problems: list[Problem]) -> str:
     named = "; ".join(f"{file}: {reason}" for file, reason in problems[:_NAMED_FILES])
     more = len(problems) - _NAMED_FILES
     return (
-        f"BUSI: {len(problems)} bad files in '{root}': {named}"
+        f"BUSI: bad files in '{root}' ({len(problems)}): {named}"
         + (f"; and {more} more" if more > 0 else "")
         + ". Mend them, or leave them out with --config.data.on_bad=skip"
     )

@@ -196,7 +196,7 @@ def _positions(source: RecordSource, ids: Sequence[str]) -> np.ndarray:
     missing = [id for id in ids if id not in position_of]
     if missing:
         raise UserError(
-            f"The data lacks {len(missing)} of the {len(ids)} images asked for, such as"
+            f"The data lacks images asked for ({len(missing)} of {len(ids)}), such as"
             f" '{missing[0]}': use the data that the split was drawn from."
         )
     return np.array([position_of[id] for id in ids], np.int64)

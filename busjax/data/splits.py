@@ -126,13 +126,12 @@ def load(path: Path) -> Split:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        parts = {field.name: content[field.name] for field in dataclasses.fields(Split)}
+        return Split(**{part.name: tuple(content[part.name]) for part in dataclasses.fields(Split)})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"The split '{path}' cannot be read ({error}): expected JSON with the lists of ids"
             " train, validation and test."
         ) from error
-    return Split(**{name: tuple(ids) for name, ids in parts.items()})
 
 
 def check(split: Split, ids: Sequence[str], groups: Sequence[str]) -> None:
