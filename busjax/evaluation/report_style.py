@@ -115,7 +115,8 @@ footer { padding: 8px 4px; }
   main { max-width: none; padding: 0; }
   .banner { position: static; }
   section, .card, tr { break-inside: avoid; }
-  section.long { break-inside: auto; }
+  section.long { break-inside: auto; break-before: page; }
+  tbody th { font-size: 10pt; }
   .cards { grid-template-columns: repeat(4, 1fr); }
   .card b { font-size: 24pt; }
   .pair { grid-template-columns: repeat(2, minmax(0, 1fr)); }

@@ -56,6 +56,13 @@ def test_values_by_hand():
     json.dumps(summary)  # plain numbers, not NumPy's
 
 
+def test_median_is_not_the_mean():
+    counts = PixelCounts(*np.array([[0, 1, 1, 2], [2, 0, 0, 2], [2, 0, 0, 2]]).T)  # Dice 0, 1, 1
+    summary = summarise(np.zeros(3, int), PROBABILITIES[:3], counts)
+    assert (summary["dice_median_benign"], summary["dice_median"]) == (1, 1)
+    assert summary["dice_benign"] == pytest.approx(2 / 3)
+
+
 def test_images_in_another_order_give_the_same():
     order = np.array([2, 0, 3, 1])
     moved = PixelCounts(*(count[order] for count in COUNTS))
