@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> None:
     del argv
     out = pathlib.Path(_OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    Image.open(buffer).convert("RGB").save(out, optimize=True)
+    draw_sheet(_SEED.value).savefig(out)
     print(f"wrote {out}")
 
 

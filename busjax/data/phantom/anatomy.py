@@ -175,8 +175,8 @@ def _add_dark_patches(rng: np.random.Generator, scene: Scene) -> Scene:
         middle_z = rng.uniform(0.2, 0.8) * scene.depth
         middle_x = rng.uniform(0.2, 0.8) * scene.width
         u, v = (x - middle_x) / rng.uniform(2, 8), (z - middle_z) / rng.uniform(1, 4)
-        patch = _ramp(1 + 0.3 * scene.noise(rng, 1.5, 2.5) - np.hypot(u, v), 0.12)
-        echogenicity += patch * (rng.uniform(-5, 0) - 0.8 * echogenicity)
+        patch = _ramp(1 + 0.3 * scene.noise(rng, 1.5, 2.5) - np.hypot(u, v), 0.2)
+        echogenicity += patch * (rng.uniform(-4, 0) - 0.8 * echogenicity)
     return dataclasses.replace(scene, echogenicity=echogenicity)
 
 

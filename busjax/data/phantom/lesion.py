@@ -50,11 +50,11 @@ def draw_benign(rng: np.random.Generator) -> Mass:
     """A fibroadenoma (most often) or a cyst."""
     cyst = rng.random() < 0.25
     lobulated = not cyst and rng.random() < 0.3
-    enhanced = cyst or rng.random() < 0.75
+    enhanced = cyst or rng.random() < 0.8
     return Mass(
         aspect=float(np.clip(rng.lognormal(math.log(0.65), 0.2), 0.4, 1.1)),
         outline=_waves(rng, (2, 3, 4), 0.05 if lobulated else 0.02),
-        level=rng.uniform(-45, -25) if cyst else rng.uniform(-12, -6),
+        level=rng.uniform(-45, -25) if cyst else rng.uniform(-13, -7),
         texture=0.0 if cyst else 1.0,
         blur=0.15,
         capsule=rng.uniform(0.2, 1.0),
@@ -67,13 +67,13 @@ def draw_benign(rng: np.random.Generator) -> Mass:
 def draw_malignant(rng: np.random.Generator) -> Mass:
     """An invasive carcinoma."""
     margin = _MARGINS[rng.integers(len(_MARGINS))]
-    shadowed = rng.random() < 0.75
+    shadowed = rng.random() < 0.8
     return Mass(
         aspect=float(np.clip(rng.lognormal(math.log(0.82), 0.28), 0.45, 1.5)),
         outline=_waves(rng, (2, 3, 4, 5), 0.07) * margin(rng),
-        level=rng.uniform(-11, -5),
+        level=rng.uniform(-13, -7),
         texture=rng.uniform(2, 4),
-        blur=rng.uniform(0.2, 0.7),
+        blur=rng.uniform(0.2, 0.6),
         capsule=0.0,
         halo=rng.uniform(3, 8) if rng.random() < 0.7 else 0.0,
         absorption=rng.uniform(4, 12) if shadowed else rng.uniform(-2, 2),
