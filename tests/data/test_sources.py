@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from busjax.data import sources
+from busjax.data.curation import Curation
 from busjax.data.sources import open_source
 from busjax.errors import UserError
 from configs.base import get_config
@@ -127,6 +129,13 @@ def test_curation_and_groups(tmp_path):
     assert opened(curation="kept.csv", groups="letter.csv") == [benign_1, paired, malignant_1]
     with pytest.raises(UserError, match="a list without groups"):
         opened(groups="kept.csv")
+
+
+def test_groups_come_from_the_curation_where_it_has_some(tmp_path, monkeypatch):
+    write_busi(tmp_path / "busi")
+    pair = frozenset({"benign (1)", "benign (2)"})
+    monkeypatch.setattr(sources, "read_list", lambda _: Curation(pair, dict.fromkeys(pair, "one")))
+    assert open_source(data(dir="busi", curation="list.csv"), tmp_path).groups == ("one", "one")
 
 
 @pytest.mark.parametrize("fields", [{"curation": "kept.csv"}, {"groups": "letter.csv"}])
