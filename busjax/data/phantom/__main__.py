@@ -20,7 +20,7 @@ _SIZE = 192  # pixels a side
 def draw_sheet(seed: int) -> Figure:
     """A row of phantoms for each class, masses outlined."""
     source = PhantomSource(_COLUMNS * len(CLASSES), seed, _SIZE)
-    figure = Figure(figsize=(6.7, 5.2), dpi=115, layout="constrained")
+    figure = Figure(figsize=(6.7, 5.2), dpi=105, layout="constrained")
     grid = figure.subplots(len(CLASSES), _COLUMNS)
     for index in range(len(source)):
         record = source[index]
