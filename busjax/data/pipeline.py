@@ -91,13 +91,10 @@ def train_batches(
         data: `config.data`.
         augment_config: `config.augment`.
         image_channels: C, 1 or 3 (the grey image three times).
-        batch_size: of all processes together.
+        batch_size: of all processes together; each yields batch_size / process_count examples.
         seed: of order and augmentation.
         process_index: whose part to yield.
         process_count: processes that share a batch.
-
-    Returns:
-        Iterator over batches of b = batch_size / process_count examples.
 
     Raises:
         UserError: fewer images than a batch, a batch that the processes cannot share equally, ids
@@ -113,6 +110,15 @@ def train_batches(
             " use more data or a smaller config.train.batch_size."
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
+    examples = _endless(resized, order, augment_config, image_channels, seed)
+    parts = examples.batch(local_size)[process_index::process_count]
+    return iter(parts.to_iter_dataset(_read_options(data)))
+
+
+def _endless(
+    resized: Resized, order: np.ndarray, augment_config: ConfigDict, image_channels: int, seed: int
+) -> grain.MapDataset[Example]:
+    """Returns the augmented examples of all epochs; each is a function of seed and position."""
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
         image, mask = augment(example["image"], example["mask"], rng, augment_config)
@@ -120,15 +126,13 @@ def train_batches(
 
     # Grain seeds epoch e with seed + e: seeds that are neighbours would share their epochs.
     shuffle_seed, augment_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-    dataset = (
+    return (
         grain.MapDataset.source(order)
         .shuffle(seed=shuffle_seed)
         .map(resized.__getitem__)
-        .random_map(augmented, seed=augment_seed)  # by position in the stream: before the slice
+        .random_map(augmented, seed=augment_seed)
         .repeat()
-        .batch(local_size)[process_index::process_count]
     )
-    return iter(dataset.to_iter_dataset(_read_options(data)))
 
 
 def steps_per_epoch(
