@@ -28,11 +28,11 @@ class Scanner:
         widening: growth of the beam's width, per focal depth away from the focus.
         looks: spatially compounded images.
         noise: level of the electronic noise in dB above the speckle of fat at the skin.
-        dynamic_range: in dB, from black to white.
+        contrast: dynamic range from black to white over the spread of the levels in an image.
         grey_map: exponent of the curve from compressed echoes to grey levels.
-        brightness: level in [0, 1] that the gain aims at near the skin.
-        smoothing: grey levels in [0, 1] that the speckle reduction takes for noise.
+        brightness: mean level in [0, 1] near the skin, before the grey map.
         fall: how much darker the bottom of the image is than its top, before the grey map.
+        smoothing: grey levels in [0, 1] that the speckle reduction takes for noise.
     """
 
     axial: float
@@ -41,7 +41,7 @@ class Scanner:
     widening: float
     looks: int
     noise: float
-    dynamic_range: float
+    contrast: float
     grey_map: float
     brightness: float
     fall: float
@@ -57,8 +57,8 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         widening=rng.uniform(0.2, 0.7),
         looks=int(rng.integers(2, 4)),
         noise=rng.uniform(-48, -34),
-        dynamic_range=rng.uniform(50, 60),
-        grey_map=rng.uniform(1.3, 1.9),
+        contrast=rng.uniform(6.2, 7.6),
+        grey_map=rng.uniform(1.2, 2.1),
         brightness=rng.uniform(0.6, 0.74),
         fall=rng.uniform(0.2, 0.55),
         smoothing=rng.uniform(0.03, 0.2),
@@ -76,9 +76,7 @@ def scan(rng: np.random.Generator, scene: Scene, scanner: Scanner) -> np.ndarray
         iq = convolve(scatter(rng, diffuse, specular), scene, scanner)
         envelope += np.hypot(iq[..., 0], iq[..., 1]) / scanner.looks
     level = 20 * np.log10(envelope + 1e-6)
-    level += time_gain(rng, level, scanner)
-    compressed = np.clip(1 + level / scanner.dynamic_range, 0, 1)
-    return reduce_speckle(compressed**scanner.grey_map, scanner)
+    return reduce_speckle(compress(rng, compensate_depth(level), scanner), scanner)
 
 
 def received_loss(scene: Scene) -> np.ndarray:
@@ -128,16 +126,25 @@ def _unit_energy(sigma: float) -> np.ndarray:
     return kernel / np.sqrt(np.sum(kernel**2))
 
 
-def time_gain(rng: np.random.Generator, level: np.ndarray, scanner: Scanner) -> np.ndarray:
-    """Gain in dB, (GRID, 1): sliders set by eye until each depth has the wanted mean level.
+def compensate_depth(level: np.ndarray) -> np.ndarray:
+    """Time-gain compensation: sliders set by eye until all depths have the same mean level.
 
-    `level` is the envelope in dB, (GRID, GRID). Setting it on the image takes the mean brightness
-    of an image, or of a band of it, away as a sign of what is in it.
+    `level` is the envelope in dB, (GRID, GRID). Setting the gain on the image takes the mean
+    brightness of an image, or of a band of it, away as a sign of what is in it.
     """
+    mean = level.mean(axis=1, keepdims=True)
+    return level - cv2.GaussianBlur(mean, (0, 0), sigmaX=1e-3, sigmaY=25)
+
+
+def compress(rng: np.random.Generator, level: np.ndarray, scanner: Scanner) -> np.ndarray:
+    """Grey levels in [0, 1] of levels in dB about 0, (GRID, GRID), over 42 to 70 dB.
+
+    As with the gain, the dynamic range follows the image: what has little contrast gets more.
+    """
+    dynamic_range = np.clip(scanner.contrast * level.std(), 42, 70)
     depth = np.linspace(0, 1, GRID, dtype=np.float32)
-    wanted = scanner.brightness - scanner.fall * depth + 0.04 * smooth_curve(rng, GRID, 40)
-    found = cv2.GaussianBlur(level.mean(axis=1, keepdims=True), (0, 0), sigmaX=1e-3, sigmaY=25)
-    return (wanted[:, None] - 1) * scanner.dynamic_range - found
+    middle = scanner.brightness - scanner.fall * depth + 0.04 * smooth_curve(rng, GRID, 40)
+    return np.clip(middle[:, None] + level / dynamic_range, 0, 1) ** scanner.grey_map
 
 
 def reduce_speckle(image: np.ndarray, scanner: Scanner) -> np.ndarray:
@@ -145,6 +152,4 @@ def reduce_speckle(image: np.ndarray, scanner: Scanner) -> np.ndarray:
 
     A bilateral filter (Tomasi and Manduchi, ICCV 1998) stands for what each maker has of its own.
     """
-    return cv2.bilateralFilter(
-        image.astype(np.float32), d=5, sigmaColor=scanner.smoothing, sigmaSpace=1.2
-    )
+    return cv2.bilateralFilter(image, d=5, sigmaColor=scanner.smoothing, sigmaSpace=1.2)
