@@ -29,10 +29,11 @@ _FREE_FIELDS = frozenset(
         "parallel.map",
         "parallel.devices",
         "model.ops",
+        "model.dtype",
     }
 )
 # Fields that an evaluation may set otherwise than the training did.
-_INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune", "model.dtype"}
+_INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune"}
 
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> None:

@@ -42,7 +42,7 @@ def _model() -> ConfigDict:
     model.classifier_hidden = 128  # units of the classifier's hidden layer
     model.classifier_dropout = 0.3  # share of the classifier's pooled features dropped
     model.refine = "none"  # 'none' | 'hard' (class normal: empty mask) | 'soft' (mask * p(lesion))
-    model.dtype = "float32"  # activations: 'float32' | 'bfloat16'; parameters stay float32
+    model.dtype = "auto"  # of the activations: 'float32' | 'bfloat16' | 'auto' (by the hardware)
     model.ops = "auto"  # 'auto' (by the backend) | 'reference' | 'cpu'
     return model
 

@@ -17,7 +17,7 @@ from busjax.data.records import RecordSource
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.metrics.segmentation import PixelCounts
-from busjax.models.network import count_parameters
+from busjax.models.network import activation_dtype, count_parameters
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
 
@@ -97,6 +97,7 @@ def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
         "split": "test",
         "config": config.name,
         "refine": config.model.refine,
+        "dtype": str(activation_dtype(config.model.dtype)),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "jax": jax.__version__,

@@ -23,8 +23,8 @@ class SegmentationHead(nn.Module):
 class AttentivePool(nn.Module):
     """Channel attention, then global average pooling: a feature becomes (B, C) float32.
 
-    `mean(x * sigmoid(mlp([mean(x), max(x)])))` with C/16 hidden units (ACSNet 2024; channel
-    attention after CBAM, Woo 2018, arXiv:1807.06521). The attention is one factor a channel, so
+    `mean(x * sigmoid(mlp([mean(x), max(x)])))` with C/16 hidden units, but 4 at least (ACSNet 2024;
+    channel attention after CBAM, Woo 2018, arXiv:1807.06521). The attention is one factor a channel, so
     that it is taken out of the mean and the weighted feature is never made.
     """
 
@@ -35,7 +35,7 @@ class AttentivePool(nn.Module):
         channels = self.ops.shape(x)[-1]
         mean = self.ops.spatial_mean(x)
         pooled = jnp.concatenate([mean, self.ops.spatial_max(x)], -1)
-        hidden = nn.relu(nn.Dense(max(channels // 16, 1), name="squeeze")(pooled))
+        hidden = nn.relu(nn.Dense(max(channels // 16, 4), name="squeeze")(pooled))
         return mean * jax.nn.sigmoid(nn.Dense(channels, name="excite")(hidden))
 
 

@@ -21,6 +21,7 @@ from busjax.models.heads import Classifier, SegmentationHead
 from busjax.models.refine import REFINEMENTS, refine
 from busjax.models.unet import UNetDecoder
 from busjax.models.unetpp import UNetPlusPlusDecoder
+from busjax.ops import hardware
 from busjax.ops.interface import Array
 
 # A new architecture is a file beside this one and a line here.
@@ -31,7 +32,7 @@ ARCHITECTURES: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
 }
 NORMS = ("batch", "group", "instance")
 UPSAMPLINGS = ("transposed", "bilinear")
-DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+DTYPES = ("auto", "float32", "bfloat16")
 
 
 @flax.struct.dataclass
@@ -82,7 +83,7 @@ class MultiTaskNet(nn.Module):
         model, spec = self.model, _block_spec(self.model, self.axis_name)
         chex.assert_shape(image, (None, None, None, model.image_channels))
         check_image_size(image.shape[1], image.shape[2], model.depth)
-        x = spec.ops.load(image - 0.5, DTYPES[model.dtype])
+        x = spec.ops.load(image - 0.5, activation_dtype(model.dtype))
 
         features = ConvEncoder(spec, model.width, model.depth, name="encoder")(x, train)
         finest, coarse = ARCHITECTURES[model.name](spec, model)(features, train)
@@ -122,7 +123,7 @@ def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:
         "upsample": UPSAMPLINGS,
         "gate": tuple(GATES),
         "refine": REFINEMENTS,
-        "dtype": tuple(DTYPES),
+        "dtype": DTYPES,
     }
     for field, known in choices.items():
         if model[field] not in known:
@@ -137,6 +138,13 @@ def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:
         raise UserError("config.model.prune needs deep supervision: X[0,prune] has no mask else")
     ops.select(model.ops)
     return MultiTaskNet(model=FrozenConfigDict(model), axis_name=axis_name)
+
+
+def activation_dtype(name: str) -> jnp.dtype:
+    """The dtype of the activations that `config.model.dtype` stands for on this machine."""
+    if name == "auto":
+        name = "bfloat16" if hardware.has_fast_bfloat16() else "float32"
+    return jnp.dtype(name)
 
 
 def check_image_size(height: int, width: int, depth: int) -> None:

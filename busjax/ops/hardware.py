@@ -1,0 +1,24 @@
+"""What the machine does well, for the choices that are left to 'auto'."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import jax
+
+
+@functools.cache
+def has_fast_bfloat16() -> bool:
+    """Whether bfloat16 products run in hardware: on TPUs, GPUs, and CPUs with their own units.
+
+    On a CPU without such units XLA widens bfloat16 to float32 and back, which costs more than it
+    saves.
+    """
+    if jax.default_backend() != "cpu":
+        return True
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return False  # not Linux: no cheap way to ask
+    return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -1,0 +1,53 @@
+"""Settings that all tests share."""
+
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from configs import base
+
+# Four virtual devices, so that one device is compared with several on any machine.
+jax.config.update("jax_num_cpu_devices", 4)
+
+
+@pytest.fixture
+def config() -> ConfigDict:
+    """The default configuration, with a network and images so small that tests are fast."""
+    config = base.get_config()
+    config.model.width = 4
+    config.model.depth = 2
+    config.model.norm_groups = 2
+    config.model.activation_slope = 0.1
+    config.model.classifier_hidden = 8
+    config.model.classifier_dropout = 0.0
+    config.data.image_size = 16
+    config.data.source = "phantom"
+    config.data.phantom_count = 48
+    config.train.batch_size = 8
+    config.train.eval_batch_size = 8
+    config.train.epochs = 2
+    config.parallel.devices = 1
+    return config
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Eight images of 16 x 16 with a bright square as the lesion; the last class has none."""
+    label = np.array([0, 1, 2, 0, 1, 2, 0, 1], np.int32)
+    mask = np.zeros((8, 16, 16, 1), np.float32)
+    for i in np.flatnonzero(label != 2):
+        mask[i, 4 : 8 + 2 * label[i], 5:11] = 1.0
+    image = np.clip(0.3 + 0.4 * mask + 0.1 * rng.standard_normal(mask.shape), 0, 1)
+    return {
+        "image": image.astype(np.float32),
+        "mask": mask,
+        "label": label,
+        "valid": np.ones(8, np.float32),
+        "index": np.arange(8, dtype=np.int32),
+    }

@@ -1,0 +1,59 @@
+"""The refined output: the mask agrees with the class."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from busjax.errors import UserError
+from busjax.models import network as networks
+from busjax.models.refine import refine
+
+MASK = np.full((3, 2, 2, 1), 0.8, np.float32)
+# Surely benign; normal; benign, though normal is not unlikely.
+CLASSES = np.array([[0.9, 0.1, 0.0], [0.2, 0.3, 0.5], [0.45, 0.2, 0.35]], np.float32)
+
+
+def test_none_leaves_the_mask():
+    np.testing.assert_array_equal(refine(MASK, CLASSES, "none", 2), MASK)
+
+
+def test_hard_is_entirely_black_where_normal_and_untouched_elsewhere():
+    refined = np.asarray(refine(MASK, CLASSES, "hard", 2))
+    np.testing.assert_array_equal(refined[1], 0.0)
+    np.testing.assert_array_equal(refined[[0, 2]], MASK[[0, 2]])
+
+
+def test_soft_multiplies_by_the_probability_of_a_lesion():
+    refined = np.asarray(refine(MASK, CLASSES, "soft", 2))
+    np.testing.assert_allclose(refined[:, 0, 0, 0], 0.8 * np.array([1.0, 0.5, 0.65]), rtol=1e-6)
+
+
+def test_another_class_may_be_the_normal_one():
+    assert np.asarray(refine(MASK, CLASSES, "hard", 0)).max(axis=(1, 2, 3)).tolist() == [
+        0.0,
+        pytest.approx(0.8),
+        0.0,
+    ]
+
+
+def test_unknown_mode():
+    with pytest.raises(UserError, match="choose one of"):
+        refine(MASK, CLASSES, "both", 2)
+
+
+@pytest.mark.parametrize("name", networks.ARCHITECTURES)
+def test_every_architecture_delivers_a_black_mask_for_normal(config, name, rng):
+    config.model.name, config.model.refine = name, "hard"
+    network = networks.build(config.model)
+    image = jnp.asarray(rng.random((2, 16, 16, 1)), jnp.float32)
+    rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
+    variables = jax.jit(functools.partial(network.init, train=True))(rngs, image)
+    predict = jax.jit(functools.partial(network.apply, method="predict"))
+    logits = variables["params"]["classifier"]["logits"]
+    for bias, black in (([0.0, 0.0, 100.0], True), ([100.0, 0.0, 0.0], False)):
+        logits["bias"] = jnp.array(bias)
+        mask = predict(variables, image).mask
+        assert bool((mask == 0).all()) == black
