@@ -50,7 +50,7 @@ def draw_benign(rng: np.random.Generator) -> Mass:
     """A fibroadenoma (most often) or a cyst."""
     cyst = rng.random() < 0.25
     lobulated = not cyst and rng.random() < 0.3
-    enhanced = cyst or rng.random() < 0.8
+    enhanced = cyst or rng.random() < 0.85
     return Mass(
         aspect=float(np.clip(rng.lognormal(math.log(0.65), 0.2), 0.4, 1.1)),
         outline=_waves(rng, (2, 3, 4), 0.05 if lobulated else 0.02),
@@ -67,16 +67,16 @@ def draw_benign(rng: np.random.Generator) -> Mass:
 def draw_malignant(rng: np.random.Generator) -> Mass:
     """An invasive carcinoma."""
     margin = _MARGINS[rng.integers(len(_MARGINS))]
-    shadowed = rng.random() < 0.8
+    shadowed = rng.random() < 0.85
     return Mass(
-        aspect=float(np.clip(rng.lognormal(math.log(0.82), 0.28), 0.45, 1.5)),
+        aspect=float(np.clip(rng.lognormal(math.log(0.88), 0.28), 0.45, 1.5)),
         outline=_waves(rng, (2, 3, 4, 5), 0.07) * margin(rng),
         level=rng.uniform(-13, -7),
-        texture=rng.uniform(2, 4),
+        texture=rng.uniform(2, 4.5),
         blur=rng.uniform(0.2, 0.6),
         capsule=0.0,
-        halo=rng.uniform(3, 8) if rng.random() < 0.7 else 0.0,
-        absorption=rng.uniform(4, 12) if shadowed else rng.uniform(-2, 2),
+        halo=rng.uniform(3, 8) if rng.random() < 0.8 else 0.0,
+        absorption=rng.uniform(5, 14) if shadowed else rng.uniform(-2, 2),
         edge=0.0,
     )
 
@@ -103,7 +103,7 @@ def _angular(rng: np.random.Generator) -> np.ndarray:
     """Straight sides that meet in corners: a star polygon."""
     count = rng.integers(7, 11)
     corners = np.sort(rng.uniform(0, 2 * np.pi, count))
-    radii = rng.uniform(0.7, 1.25, count)
+    radii = rng.uniform(0.65, 1.3, count)
     return np.interp(_ANGLES, corners, radii, period=2 * np.pi)
 
 
@@ -143,7 +143,7 @@ def insert_mass(rng: np.random.Generator, scene: Scene, mass: Mass) -> Scene:
 
 def _place(rng: np.random.Generator, scene: Scene, aspect: float) -> tuple[np.ndarray, np.ndarray]:
     """Polar coordinates (radius, angle) in which the mass is about the unit disc, (GRID, GRID)."""
-    area = scene.depth * scene.width * math.exp(rng.uniform(math.log(0.02), math.log(0.14)))
+    area = scene.depth * scene.width * math.exp(rng.uniform(math.log(0.025), math.log(0.15)))
     half_width = math.sqrt(area / (math.pi * aspect))  # mm
     half_height = half_width * aspect
     lowest = 0.85 * scene.depth - half_height
