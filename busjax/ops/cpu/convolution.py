@@ -12,23 +12,23 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from busjax.ops.cpu.layout import as_bits, from_bits, split_channels
+from busjax.ops.cpu.layout import as_bits, from_bits, map_images, split_channels
 from busjax.ops.interface import Array, Feature
 
 
-def conv3x3(xs: tuple[Feature, ...], kernel: Array) -> Feature:
-    return _conv3x3(xs, kernel)
-
-
 @jax.custom_vjp
-def _conv3x3(xs: tuple[Feature, ...], kernel: Array) -> Feature:
-    return _correlate(_column_shifts(xs), kernel).astype(xs[0].dtype)
+def conv3x3(xs: tuple[Feature, ...], kernel: Array) -> Feature:
+    def convolve(*xs: Array) -> tuple[Array, None]:
+        return _correlate(_column_shifts(xs), kernel).astype(dtype), None
+
+    dtype = xs[0].dtype
+    return map_images(convolve, xs, _working_set(xs, kernel))[0]
 
 
 def _conv3x3_forward(
     xs: tuple[Feature, ...], kernel: Array
 ) -> tuple[Feature, tuple[tuple[Feature, ...], Array]]:
-    return _conv3x3(xs, kernel), (xs, kernel)
+    return conv3x3(xs, kernel), (xs, kernel)
 
 
 def _conv3x3_backward(
@@ -36,16 +36,29 @@ def _conv3x3_backward(
 ) -> tuple[tuple[Feature, ...], Array]:
     xs, kernel = residuals
     c, o = kernel.shape[2:]
-    g_shifts = _column_shifts((g,))
     # Flipped in space and with its channels exchanged, the kernel takes g back to x.
-    dx = _correlate(g_shifts, kernel[::-1, ::-1].transpose(0, 1, 3, 2))
+    flipped = kernel[::-1, ::-1].transpose(0, 1, 3, 2)
+
+    def gradients(g: Array, *xs: Array) -> tuple[tuple[Array, ...], Array]:
+        g_shifts = _column_shifts((g,))
+        dx = _correlate(g_shifts, flipped).astype(g.dtype)
+        return split_channels(dx, [x.shape[0] for x in xs]), _product_transposed(
+            _row_shifts(xs), g_shifts
+        )
+
+    dxs, dk = map_images(gradients, (g, *xs), _working_set(xs, kernel))
     # Shift j of g stands one column before or after g: it meets the kernel's column 2 - j.
-    dk = _product_transposed(_row_shifts(xs), g_shifts).reshape(3, c, 3, o)[:, :, ::-1]
-    dxs = split_channels(dx.astype(g.dtype), [x.shape[0] for x in xs])
-    return dxs, dk.transpose(0, 2, 1, 3).astype(kernel.dtype)
+    dk = dk.reshape(3, c, 3, o)[:, :, ::-1].transpose(0, 2, 1, 3)
+    return dxs, dk.astype(kernel.dtype)
 
 
-_conv3x3.defvjp(_conv3x3_forward, _conv3x3_backward)
+conv3x3.defvjp(_conv3x3_forward, _conv3x3_backward)
+
+
+def _working_set(xs: tuple[Feature, ...], kernel: Array) -> int:
+    """Bytes that an image's shifts and products take."""
+    c, o = kernel.shape[2:]
+    return 3 * (c * xs[0].dtype.itemsize + o * 4) * xs[0][0, 0].size
 
 
 def _column_shifts(xs: tuple[Feature, ...]) -> Array:
