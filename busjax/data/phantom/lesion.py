@@ -123,15 +123,15 @@ def insert_mass(rng: np.random.Generator, scene: Scene, mass: Mass) -> Scene:
     radius, angle = _place(rng, scene, mass.aspect)
     outline = mass.outline / np.sqrt(np.mean(mass.outline**2))  # now it leaves the area as it is
     margin = np.interp(angle, _ANGLES, outline, period=2 * np.pi).astype(np.float32)
-    distance, level = _margin_distance(scene, radius - margin)
+    distance, facing = _margin_distance(scene, radius - margin)
 
     inside = 1 / (1 + np.exp(np.clip(2 * distance / mass.blur, -30, 30)))
     halo = np.clip(0.7 + 0.5 * scene.noise(rng, 1.0, 2.0), 0, 2)
     halo *= mass.halo * np.exp(-np.maximum(distance, 0) / rng.uniform(0.8, 2.0))
     around = scene.echogenicity + halo
     within = mass.level + mass.texture * scene.noise(rng, 0.8, 1.2)
-    capsule = mass.capsule * np.exp(-0.5 * ((distance - 0.15) / 0.1) ** 2) * (0.15 + level)
-    grazed = np.exp(-0.5 * (distance / 0.5) ** 2) * (1 - level) ** 4
+    capsule = mass.capsule * np.exp(-0.5 * ((distance - 0.15) / 0.1) ** 2) * (0.15 + facing)
+    grazed = np.exp(-0.5 * (distance / 0.5) ** 2) * (1 - facing) ** 4
     return dataclasses.replace(
         scene,
         echogenicity=around + inside * (within - around),
@@ -158,10 +158,10 @@ def _place(rng: np.random.Generator, scene: Scene, aspect: float) -> tuple[np.nd
 
 
 def _margin_distance(scene: Scene, excess: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the margin in mm (negative inside), and how level the margin is there.
+    """Distance to the margin in mm (negative inside), and how much the margin faces the beam.
 
     `excess` is the relative radius beyond the margin. Dividing it by its slope turns it into a
-    distance, to first order. A margin is level (1) where it faces the beam, upright (0) at the
+    distance, to first order. It faces the beam (1) at its top and bottom and not at all (0) at its
     sides: cos^2 of the angle of its normal.
     """
     down, across = np.gradient(excess, *scene.pixel)
