@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
@@ -11,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
 
 from busjax.errors import UserError
 from busjax.ops import cpu, reference, select
-from busjax.ops.interface import Ops
+from busjax.ops.cpu import layout
 
 # name: (operation on (ops, features, parameters), shapes of the images in, shapes of parameters).
 # A feature that an operation gives out is projected on random numbers, so that one gradient
@@ -24,8 +27,10 @@ Case = tuple[
 ]
 
 
-def _batch_norm(ops: Ops, x: Any, p: list[Any]) -> Any:
+def _batch_norm(ops: Any, x: Any, p: list[Any], axis: str | None = None) -> Any:
     mean, square = ops.batch_moments(x)
+    if axis is not None:
+        mean, square = lax.pmean((mean, square), axis)
     scale = p[0] * lax.rsqrt(square - mean**2 + 1e-5)
     return ops.scale_shift_act(x, scale, p[1] - mean * scale, 0.0)
 
@@ -71,7 +76,7 @@ CASES: dict[str, Case] = {
         [(1, 7, 11, 5)],
         [(5,), (5,)],
     ),
-    "batch norm": (lambda ops, x, p: _batch_norm(ops, x[0], p), [(3, 16, 12, 6)], [(6,), (6,)]),
+    "batch norm": (lambda ops, x, p: _batch_norm(ops, x[0], p), [(4, 16, 12, 6)], [(6,), (6,)]),
     "batch_moments": (lambda ops, x, p: ops.batch_moments(x[0]), [(3, 7, 5, 6)], []),
     "scale_shift_act": (
         lambda ops, x, p: ops.scale_shift_act(x[0], p[0], p[1], 0.1),
@@ -188,3 +193,46 @@ def test_select_takes_the_fast_operations_on_a_cpu() -> None:
     assert select("reference") is reference
     with pytest.raises(UserError, match=r"'fast' is unknown: choose 'auto' or one of"):
         select("fast")
+
+
+def test_conv3x3_one_image_at_a_time_agrees_with_all_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = CASES["conv3x3 several inputs"]
+    want = _value_and_gradients(cpu, case, jnp.float32)
+    monkeypatch.setattr(layout, "_CACHE_BYTES", 1)
+    for got, expected in zip(_value_and_gradients(cpu, case, jnp.float32), want, strict=True):
+        assert _error(got, expected) < 1e-6
+
+
+def test_batch_norm_over_two_devices_agrees_with_one() -> None:
+    (x,), (scale, bias) = _inputs(CASES["batch norm"])
+
+    def loss(x: jax.Array, scale: jax.Array, bias: jax.Array, axis: str | None) -> jax.Array:
+        y = cpu.unload(_batch_norm(cpu, cpu.load(x, jnp.float32), [scale, bias], axis))
+        return jnp.sum(y**3)
+
+    def shard(x: jax.Array, scale: jax.Array, bias: jax.Array) -> tuple[jax.Array, ...]:
+        dx, *dp = jax.grad(loss, (0, 1, 2))(x, scale, bias, "data")
+        return dx, *lax.psum(dp, "data")
+
+    mesh = Mesh(np.array(jax.devices()[:2]), ("data",))
+    specs = (P("data"), P(), P())
+    parallel = jax.shard_map(shard, mesh=mesh, in_specs=specs, out_specs=specs, check_vma=False)
+    want = jax.jit(jax.grad(partial(loss, axis=None), (0, 1, 2)))(x, scale, bias)
+    for got, expected in zip(jax.jit(parallel)(x, scale, bias), want, strict=True):
+        assert _error(np.asarray(got), np.asarray(expected)) < 1e-5
+
+
+def test_gradients_are_the_same_when_activations_are_recomputed() -> None:
+    (x,), (scale, bias) = _inputs(CASES["group_norm_act"])
+    kernel = jnp.ones((3, 3, 12, 12))
+
+    def network(x: jax.Array, kernel: jax.Array, scale: jax.Array) -> jax.Array:
+        y = cpu.max_pool2x2(cpu.conv3x3((cpu.load(x, jnp.float32),), kernel))
+        return jnp.sum(cpu.group_norm_act(cpu.upsample2x(y), scale, bias, 4, 0.0, 1e-5) ** 2)
+
+    want = jax.jit(jax.grad(network, (0, 1, 2)))(x, kernel, scale)
+    got = jax.jit(jax.grad(jax.checkpoint(network), (0, 1, 2)))(x, kernel, scale)
+    for g, expected in zip(got, want, strict=True):
+        assert _error(np.asarray(g), np.asarray(expected)) < 1e-5
