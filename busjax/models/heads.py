@@ -23,9 +23,9 @@ class SegmentationHead(nn.Module):
 class AttentivePool(nn.Module):
     """Channel attention, then global average pooling: a feature becomes (B, C) float32.
 
-    `mean(x * sigmoid(mlp([mean(x), max(x)])))` with C/16 hidden units, but 4 at least (ACSNet 2024;
-    channel attention after CBAM, Woo 2018, arXiv:1807.06521). The attention is one factor a channel, so
-    that it is taken out of the mean and the weighted feature is never made.
+    `mean(x * sigmoid(mlp([mean(x), max(x)])))` with C/16 hidden units, 4 at least (ACSNet 2024;
+    channel attention after CBAM, Woo 2018, arXiv:1807.06521). The attention is one factor a
+    channel: it is taken out of the mean, and the weighted feature is never made.
     """
 
     ops: Ops

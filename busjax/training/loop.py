@@ -50,14 +50,13 @@ def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split)
         stack.callback(console.close)
         validate = _validator(config, program, source, split)
         for epoch in range(done + 1, config.train.epochs + 1):
-            state, row = _run_epoch(program, state, batches, steps_per_epoch, console)
+            state, found = _run_epoch(program, state, batches, steps_per_epoch, console)
             validation = validate(state)
             row = {
                 "epoch": epoch,
                 "step": epoch * steps_per_epoch,
-                "images_per_second": config.train.batch_size * steps_per_epoch / row["seconds"],
                 "learning_rate": float(program.schedule(epoch * steps_per_epoch - 1)),
-                **row,
+                **found,
                 "validation": validation,
             }
             history.append(row)
@@ -111,19 +110,25 @@ def _run_epoch(
     steps: int,
     console: Console,
 ) -> tuple[TrainState, dict[str, Any]]:
-    start, waited, scalars = time.monotonic(), 0.0, []
+    scalars, waits, laps = [], [], []
     for _ in range(steps):
-        asked = time.monotonic()
+        start = time.monotonic()
         batch = next(batches)
-        waited += time.monotonic() - asked
+        ready = time.monotonic()
         state, found = program.train_step(state, batch)
         # Reading the loss waits for the step; the batches are made ahead by other threads.
         console.step(float(found["loss"]))
         scalars.append(found)
+        waits.append(ready - start)
+        laps.append(time.monotonic() - start)
     scalars = jax.device_get(scalars)
-    seconds = time.monotonic() - start
-    means = {name: float(np.mean([row[name] for row in scalars])) for name in scalars[0]}
-    return state, {"seconds": seconds, "data_wait": waited / seconds, "train": means}
+    return state, {
+        "seconds": sum(laps),
+        # The median leaves out the step that compiles.
+        "images_per_second": len(batch["valid"]) * jax.process_count() / float(np.median(laps)),
+        "data_wait": sum(waits) / sum(laps),
+        "train": {name: float(np.mean([row[name] for row in scalars])) for name in scalars[0]},
+    }
 
 
 def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:
@@ -131,17 +136,24 @@ def _validator(config: ConfigDict, program: Program, source: RecordSource, split
     labels_of = dict(zip(source.ids, source.labels, strict=True))
     labels = np.array([labels_of[id] for id in split.validation])
 
+    # Resized once, here; iterated anew at every epoch.
+    batches = pipeline.eval_batches(
+        source,
+        split.validation,
+        config.data,
+        config.model.image_channels,
+        config.train.eval_batch_size,
+        jax.process_index(),
+        jax.process_count(),
+    )
+
     def validate(state: TrainState) -> dict[str, float]:
-        batches = pipeline.eval_batches(
-            source,
-            split.validation,
-            config.data,
-            config.model.image_channels,
-            config.train.eval_batch_size,
-            jax.process_index(),
-            jax.process_count(),
-        )
         found = program.evaluate(state.evaluated, batches)
+        if not np.isfinite(found["classes"]).all():
+            raise UserError(
+                "the network's outputs are not finite: training has diverged; lower "
+                "config.optim.learning_rate, or set config.model.dtype=float32, in a new --workdir"
+            )
         counts = PixelCounts(*(found[name] for name in PixelCounts._fields))
         scores = summarise(labels, found["classes"], counts)
         return {"loss": float(found["loss"].mean()), **scores}

@@ -1,0 +1,55 @@
+"""The schedule and the Optax chain."""
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from busjax.errors import UserError
+from busjax.training import optim
+
+
+def test_schedule_warms_up_and_follows_a_cosine(config):
+    config.optim.update({"learning_rate": 0.1, "warmup_fraction": 0.1, "final_fraction": 0.01})
+    rate = optim.schedule(config.optim, 100)
+    np.testing.assert_allclose([rate(0), rate(5), rate(10)], [0.01, 0.055, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(rate(55), 0.1 * (0.01 + 0.99 * 0.5), rtol=1e-4)
+    np.testing.assert_allclose(rate(100), 0.001, rtol=1e-4)
+
+
+def test_schedule_of_one_step_is_finite(config):
+    assert np.isfinite(optim.schedule(config.optim, 1)(0))
+
+
+def test_weight_decay_spares_scales_and_biases(config):
+    config.optim.update({"weight_decay": 0.1, "warmup_fraction": 0.0, "learning_rate": 0.5})
+    params = {"kernel": jnp.ones((2, 2)), "scale": jnp.ones(2)}
+    optimizer = optim.optimizer(config.optim, 10)
+    zeros = {"kernel": jnp.zeros((2, 2)), "scale": jnp.zeros(2)}
+    updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    np.testing.assert_allclose(updates["kernel"], -0.5 * 0.1 * np.ones((2, 2)), rtol=1e-5)
+    np.testing.assert_array_equal(updates["scale"], 0.0)
+
+
+@pytest.mark.parametrize(("clip_norm", "same"), [(1.0, True), (0.0, False)])
+def test_gradients_are_clipped(config, clip_norm, same):
+    """Adam forgets the scale of a lone gradient, so two of different size tell."""
+    config.optim.clip_norm = clip_norm
+    params = {"kernel": jnp.zeros((1, 2))}
+    first, moved = {"kernel": jnp.array([[3.0, 4.0]])}, []
+    for factor in (1.0, 100.0):
+        optimizer = optim.optimizer(config.optim, 10)
+        state = optimizer.init(params)
+        _, state = optimizer.update(optax.tree.scale(factor, first), state, params)
+        updates, _ = optimizer.update({"kernel": jnp.array([[0.3, 0.4]])}, state, params)
+        moved.append(updates["kernel"])
+    assert np.allclose(*moved, rtol=1e-3) == same
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("learning_rate", 0.0), ("ema_decay", 1.0), ("micro_batches", 0)]
+)
+def test_fields_out_of_range(config, field, value):
+    config.optim[field] = value
+    with pytest.raises(UserError, match=rf"config\.optim\.{field}"):
+        optim.optimizer(config.optim, 10)
