@@ -9,4 +9,5 @@ def get_config() -> ConfigDict:
     config = base.get_config()
     config.name = "unetpp"
     config.model.name = "unetpp"
+    config.model.width = 8  # ten nodes more than the encoder's: a step as long as the U-Net's at 16
     return config

@@ -1,5 +1,7 @@
 """Settings that all tests share."""
 
+import tempfile
+
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,12 @@ from configs import base
 
 # Four virtual devices, so that one device is compared with several on any machine.
 jax.config.update("jax_num_cpu_devices", 4)
+
+# Many tests build the same small network: it is compiled once a session.
+_CACHE = tempfile.TemporaryDirectory(prefix="busjax-test-cache-")
+jax.config.update("jax_compilation_cache_dir", _CACHE.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture
@@ -21,6 +29,7 @@ def config() -> ConfigDict:
     config.model.activation_slope = 0.1
     config.model.classifier_hidden = 8
     config.model.classifier_dropout = 0.0
+    config.model.ops = "reference"
     config.data.image_size = 16
     config.data.source = "phantom"
     config.data.phantom_count = 48
