@@ -52,12 +52,22 @@ def _run() -> None:
 
 def _config() -> ConfigDict:
     if _CONFIG.value is not None:
-        return _CONFIG.value
+        return _loaded(_CONFIG.value)
     if _MODE.value == "evaluate" and _WORKDIR.value:
         from busjax import run
 
         return run.saved_config(Path(_WORKDIR.value).expanduser())
     raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
+
+
+def _loaded(config: ConfigDict) -> ConfigDict:
+    """A file that could not be loaded is a proxy that complains when it is first read."""
+    try:
+        config.name  # noqa: B018
+    except OSError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise UserError(f"the configuration cannot be loaded: {reason}") from error
+    return config
 
 
 def _make_folder(workdir: Path) -> None:

@@ -1,4 +1,4 @@
-"""U-Net whose skips pass through gate units (ACSNet 2024); or Oktay's, with model.gate=attention."""
+"""U-Net whose skips pass through gate units (ACSNet 2024), or attention gates (model.gate)."""
 
 from ml_collections import ConfigDict
 

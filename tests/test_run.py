@@ -1,0 +1,120 @@
+"""A run from data to report, and what is told when folders and configurations do not fit."""
+
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from busjax import run
+from busjax.errors import UserError
+from busjax.evaluation import results
+
+KEYS = {
+    *("source", "n_images", "dice_average", "dice_benign", "dice_malignant", "dice_normal"),
+    *("iou_average", "accuracy", "f1_weighted", "f1_benign", "f1_malignant", "f1_normal"),
+    *("auc_macro", "checkpoint_step"),
+}
+
+
+@pytest.fixture
+def config(config):
+    config.name = "tiny"
+    config.model.depth = 1
+    config.train.epochs = 2
+    return config
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder of a finished run and its configuration, made by the first test."""
+    return {"workdir": tmp_path_factory.mktemp("run")}
+
+
+@pytest.fixture
+def workdir(finished, config, capsys):
+    if "out" not in finished:
+        with warnings.catch_warnings():
+            # tensorboardX still calls what NumPy and protobuf deprecate.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            run.train_and_evaluate(config, finished["workdir"])
+        finished["out"] = capsys.readouterr().out
+    return finished["workdir"]
+
+
+def test_leaves_all_that_is_promised(workdir, finished):
+    for name in ("config.json", "split.json", "history.jsonl", "report.html"):
+        assert (workdir / name).is_file()
+    assert list((workdir / "tensorboard").iterdir())
+    split = json.loads((workdir / "split.json").read_text())
+    rows = results.read_rows(workdir)
+    assert [row.id for row in rows] == split["test"]
+    summary = json.loads((workdir / "evaluation" / "summary.json").read_text())
+    assert not KEYS - set(summary)
+    assert summary["source"] == "phantom"
+    assert summary["n_images"] == len(rows)
+    assert summary["checkpoint_step"] in (4, 8)  # two epochs of 31 images in batches of 8
+    for name, value in results.summary_from_rows(rows).items():
+        assert summary[name] == pytest.approx(value)
+    assert "phantom" in finished["out"].splitlines()[0]
+    assert "not BUSI" in (workdir / "report.html").read_text()
+
+
+def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
+    before = results.read_rows(workdir)
+    run.evaluate_only(config, workdir)
+    assert results.read_rows(workdir) == before
+    config.model.refine = "hard"
+    run.evaluate_only(config, workdir)
+    after = results.read_rows(workdir)
+    assert [row.predicted for row in after] == [row.predicted for row in before]
+    for old, new in zip(before, after, strict=True):
+        drawn = new.tp + new.fp
+        assert drawn == (0 if new.predicted == "normal" else old.tp + old.fp)
+    run.evaluate_only(run.saved_config(workdir), workdir)
+    assert results.read_rows(workdir) == before
+
+
+def test_folder_of_another_configuration(workdir, config):
+    config.optim.learning_rate = 0.5
+    with pytest.raises(
+        UserError, match=r"optim\.learning_rate \(0\.001 there, 0\.5 now\).*--workdir"
+    ):
+        run.train_and_evaluate(config, workdir)
+
+
+def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
+    config.data.threads = 1
+    config.parallel.map = "pmap"
+    run.check_same_run(config, workdir, run._FREE_FIELDS)
+
+
+def test_folder_of_another_source(workdir, config, monkeypatch):
+    class Other:
+        name, description, ids, groups = "busi", "BUSI", ("a",), ("a",)
+        labels = np.zeros(1, np.int32)
+
+    monkeypatch.setattr(run.sources, "open_source", lambda data, cwd: Other())
+    with pytest.raises(UserError, match="a run on the source 'phantom'"):
+        run.train_and_evaluate(config, workdir)
+
+
+def test_evaluation_without_a_run(tmp_path, config):
+    with pytest.raises(UserError, match="holds no run"):
+        run.evaluate_only(config, tmp_path)
+    with pytest.raises(UserError, match="holds no run"):
+        run.saved_config(tmp_path)
+
+
+def test_validation_must_not_be_empty(tmp_path, config):
+    config.data.validation_fraction = 0.0
+    with pytest.raises(UserError, match="validation_fraction"):
+        run.train_and_evaluate(config, tmp_path)
+
+
+def test_saved_split_is_used_again(workdir, config, tmp_path):
+    config.data.split_seed = 5
+    config.data.split_file = str(workdir / "split.json")
+    source = run.sources.open_source(config.data, tmp_path)
+    split = run._split(config, tmp_path, source)
+    assert list(split.test) == json.loads((workdir / "split.json").read_text())["test"]

@@ -1,0 +1,108 @@
+"""A run that is killed and started again ends as one that was not."""
+
+import json
+import warnings
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from busjax.data.phantom import PhantomSource
+from busjax.data.splits import draw_split
+from busjax.errors import UserError
+from busjax.training import loop
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.program import Program
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    # tensorboardX still calls what NumPy and protobuf deprecate.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@pytest.fixture(scope="module")
+def source():
+    return PhantomSource(48, 0, 16)
+
+
+@pytest.fixture
+def run(config, source):
+    """The configuration of three short epochs with dropout, and the split."""
+    config.train.epochs = 3
+    config.model.update({"depth": 1, "classifier_dropout": 0.5})
+    return config, draw_split(source.ids, source.labels, source.groups, 0.25, 0.0, 0)
+
+
+def _final_state(config, workdir):
+    with Checkpoints(workdir) as checkpoints:
+        step = checkpoints.latest_step()
+        return step, checkpoints.restore(step, Program(config, 1).abstract_state())
+
+
+def _history(workdir):
+    rows = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
+    timed = ("seconds", "images_per_second", "data_wait")
+    return [{key: value for key, value in row.items() if key not in timed} for row in rows]
+
+
+def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
+    config, split = run
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    loop.train(config, whole, source, split)
+
+    def kill_in_the_third_epoch(self, row, append=loop.History.append):
+        if row["epoch"] == 3:
+            raise Killed
+        append(self, row)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.History, "append", kill_in_the_third_epoch)
+        with pytest.raises(Killed):
+            loop.train(config, killed, source, split)
+    assert len(_history(killed)) == 2
+    loop.train(config, killed, source, split)
+
+    (step, (state, data)), (again, (resumed, resumed_data)) = (
+        _final_state(config, folder) for folder in (whole, killed)
+    )
+    assert step == again == 3 * 5  # 36 images in batches of 8
+    assert data == resumed_data
+    chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
+    assert _history(killed) == _history(whole)
+
+
+def test_finished_run_is_left_as_it_is(run, source, tmp_path):
+    config, split = run
+    config.train.epochs = 1
+    loop.train(config, tmp_path, source, split)
+    before = _history(tmp_path)
+    loop.train(config, tmp_path, source, split)
+    assert _history(tmp_path) == before
+    assert before[0]["validation"]["n_images"] == 12
+    assert 0 <= before[0]["validation"]["dice_average"] <= 1
+
+
+def test_monitor_is_the_sum_of_scores():
+    scores = {"dice_average": 0.5, "accuracy": 0.25, "loss": 1.0}
+    assert loop.monitored(scores, "dice_average+accuracy") == 0.75
+    with pytest.raises(UserError, match="unknown score 'dise'"):
+        loop.monitored(scores, "accuracy+dise")
+
+
+def test_divergence_is_told(run, source, tmp_path, monkeypatch):
+    config, split = run
+
+    def not_finite(self, variables, batches):
+        return {"classes": np.full((12, 3), np.nan)}
+
+    monkeypatch.setattr(Program, "evaluate", not_finite)
+    with pytest.raises(UserError, match="diverged"):
+        loop.train(config, tmp_path, source, split)
