@@ -66,21 +66,29 @@ def _column_shifts(xs: tuple[Feature, ...]) -> Array:
 
     Outside the image, and in the additional first and last rows, there are zeros.
     """
-    w = xs[0].shape[3]
-    # The barrier keeps the pad from being computed again for each of the three shifts.
-    padded = [lax.optimization_barrier(_pad(x, rows=1, columns=1)) for x in xs]
-    return from_bits(jnp.concatenate([p[..., j : j + w] for j in range(3) for p in padded], 0))
+    padded = [_pad_rows(x, 1) for x in xs]
+    moved = [_move_columns(p, columns) for columns in (1, 0, -1) for p in padded]
+    return from_bits(jnp.concatenate(moved, 0))
 
 
 def _row_shifts(xs: tuple[Feature, ...]) -> Array:
     """The inputs one row before, at and after every pixel: (3 sum C, B, H + 2, W)."""
     h = xs[0].shape[2]
-    padded = [lax.optimization_barrier(_pad(x, rows=2, columns=0)) for x in xs]
-    return from_bits(jnp.concatenate([p[:, :, i : i + h + 2] for i in range(3) for p in padded], 0))
+    padded = [_pad_rows(x, 2) for x in xs]
+    moved = [p[:, :, i : i + h + 2] for i in range(3) for p in padded]
+    return from_bits(jnp.concatenate(moved, 0))
 
 
-def _pad(x: Feature, rows: int, columns: int) -> Array:
-    return jnp.pad(as_bits(x), ((0, 0), (0, 0), (rows, rows), (columns, columns)))
+def _pad_rows(x: Feature, rows: int) -> Array:
+    # The barrier keeps the pad from being computed again for each of the three shifts.
+    padded = jnp.pad(as_bits(x), ((0, 0), (0, 0), (rows, rows), (0, 0)))
+    return lax.optimization_barrier(padded)
+
+
+def _move_columns(x: Array, columns: int) -> Array:
+    """Moves every row to the right (negative: to the left); zeros come in."""
+    still = (0, 0, 0)
+    return lax.pad(x, jnp.zeros((), x.dtype), (still, still, still, (columns, -columns, 0)))
 
 
 def _correlate(shifts: Array, kernel: Array) -> Array:
