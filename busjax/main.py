@@ -83,8 +83,9 @@ def _parse(argv: Sequence[str]) -> list[str]:
     except flags.Error as error:
         _fail(f"{error} (see --help)")
     except (AttributeError, KeyError) as error:
-        # ml_collections names the field, and the closest one, on the first line.
-        _fail(str(error.args[0] if error.args else error).splitlines()[0])
+        # ml_collections quotes the field that it lacks, and then the closest one.
+        quoted = str(error).replace("\\n", " ").replace("\\'", "").strip("\"'")
+        _fail(f"the configuration has no such field: {quoted} (all fields: configs/base.py)")
     except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
         _fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
 

@@ -14,6 +14,7 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.report import write_report
+from busjax.training import checkpoint
 from busjax.training.loop import train
 
 CONFIG_FILE = "config.json"
@@ -73,8 +74,11 @@ def saved_config(workdir: Path) -> ConfigDict:
 
 
 def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> None:
-    """Raises a UserError where `workdir` holds a run with another configuration."""
-    if not (workdir / CONFIG_FILE).exists():
+    """Raises a UserError where `workdir` holds a run with another configuration.
+
+    A run that has no checkpoint yet is no loss: it is begun anew.
+    """
+    if not (workdir / CONFIG_FILE).exists() or not checkpoint.exist(workdir):
         return
     old, new = _flat(saved_config(workdir).to_dict()), _flat(config.to_dict())
     changed = [
@@ -98,7 +102,8 @@ def _open_source(config: ConfigDict) -> RecordSource:
 def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
     """The split of the run: as saved beside it, else as given, else drawn; saved and checked."""
     path = workdir / SPLIT_FILE
-    if path.exists():
+    saved = path.exists() and checkpoint.exist(workdir)
+    if saved:
         _check_same_source(path, source)
         split = splits.load(path)
     elif config.data.split_file:
@@ -117,7 +122,7 @@ def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
         raise UserError(
             "the validation split is empty: set config.data.validation_fraction above 0"
         )
-    if not path.exists():
+    if not saved:
         splits.save(split, path, source=source.name, description=source.description)
     return split
 

@@ -83,6 +83,18 @@ def test_folder_of_another_configuration(workdir, config):
         run.train_and_evaluate(config, workdir)
 
 
+def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
+    for name in ("config.json", "split.json"):
+        (tmp_path / name).write_text((workdir / name).read_text())
+    config.optim.learning_rate = 0.5
+    run.check_same_run(config, tmp_path, frozenset())
+    config.data.split_seed = 9
+    source = run.sources.open_source(config.data, tmp_path)
+    split = run._split(config, tmp_path, source)
+    assert list(split.test) == json.loads((tmp_path / "split.json").read_text())["test"]
+    assert list(split.test) != json.loads((workdir / "split.json").read_text())["test"]
+
+
 def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
     config.data.threads = 1
     config.parallel.map = "pmap"

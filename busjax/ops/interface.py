@@ -37,7 +37,7 @@ class Ops(Protocol):
         """1x1 convolution of the inputs as if concatenated; kernel (1, 1, sum C, O)."""
 
     def conv_transpose2x2(self, x: Feature, kernel: Array) -> Feature:
-        """2x2 stride-2 transposed convolution: y[2i+a, 2j+b] = x[i, j] @ kernel[a, b] (2, 2, C, O)."""
+        """2x2 stride-2 transposed convolution: y[2i+a, 2j+b] = x[i, j] @ kernel[a, b]."""
 
     def add_bias(self, x: Feature, bias: Array) -> Feature:
         """Adds bias (C,) to every pixel."""

@@ -15,6 +15,12 @@ FOLDER = "checkpoints"
 _SCORE = "score"
 
 
+def exist(workdir: Path) -> bool:
+    """Whether a run has got as far as a checkpoint."""
+    folder = Path(workdir) / FOLDER
+    return folder.is_dir() and any(path.name.isdigit() for path in folder.iterdir())
+
+
 class Checkpoints:
     """The checkpoints of one run, written in the background.
 
