@@ -10,6 +10,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 from ml_collections import ConfigDict, config_flags
 
+from busjax.allocator import restart_tuned
 from busjax.errors import UserError
 
 MODES = ("train", "evaluate")
@@ -96,4 +97,5 @@ def _fail(message: str) -> NoReturn:
 
 
 if __name__ == "__main__":
+    restart_tuned()
     app.run(main, flags_parser=_parse)
