@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from busjax.ops.cpu.layout import as_bits, from_bits, map_images, split_channels
+from busjax.ops.cpu.layout import as_bits, from_bits, join, map_images, split_channels
 from busjax.ops.interface import Array, Feature
 
 
@@ -42,9 +42,8 @@ def _conv3x3_backward(
     def gradients(g: Array, *xs: Array) -> tuple[tuple[Array, ...], Array]:
         g_shifts = _column_shifts((g,))
         dx = _correlate(g_shifts, flipped).astype(g.dtype)
-        return split_channels(dx, [x.shape[0] for x in xs]), _product_transposed(
-            _row_shifts(xs), g_shifts
-        )
+        dk = _product_transposed(_row_shifts(xs), g_shifts)
+        return split_channels(dx, [x.shape[0] for x in xs]), dk
 
     dxs, dk = map_images(gradients, (g, *xs), _working_set(xs, kernel))
     # Shift j of g stands one column before or after g: it meets the kernel's column 2 - j.
@@ -68,7 +67,7 @@ def _column_shifts(xs: tuple[Feature, ...]) -> Array:
     """
     padded = [_pad_rows(x, 1) for x in xs]
     moved = [_move_columns(p, columns) for columns in (1, 0, -1) for p in padded]
-    return from_bits(jnp.concatenate(moved, 0))
+    return join(moved, 0)
 
 
 def _row_shifts(xs: tuple[Feature, ...]) -> Array:
@@ -76,7 +75,7 @@ def _row_shifts(xs: tuple[Feature, ...]) -> Array:
     h = xs[0].shape[2]
     padded = [_pad_rows(x, 2) for x in xs]
     moved = [p[:, :, i : i + h + 2] for i in range(3) for p in padded]
-    return from_bits(jnp.concatenate(moved, 0))
+    return join(moved, 0)
 
 
 def _pad_rows(x: Feature, rows: int) -> Array:
