@@ -12,6 +12,9 @@ from configs import base
 # Four virtual devices, so that one device is compared with several on any machine.
 jax.config.update("jax_num_cpu_devices", 4)
 
+# Nothing here runs long enough to be worth optimising.
+jax.config.update("jax_disable_most_optimizations", True)
+
 # Many tests build the same small network: it is compiled once a session.
 _CACHE = tempfile.TemporaryDirectory(prefix="busjax-test-cache-")
 jax.config.update("jax_compilation_cache_dir", _CACHE.name)

@@ -66,7 +66,7 @@ class Ops(Protocol):
         """Mean over space: (B, C) float32."""
 
     def spatial_max(self, x: Feature) -> Array:
-        """Largest value over space: (B, C) float32."""
+        """Largest value over space: (B, C) float32; the first of equals has the gradient."""
 
     def scale_channels(self, x: Feature, factor: Array) -> Feature:
         """Multiplies every image's channels by factor (B, C), or by (B, 1) as a whole."""

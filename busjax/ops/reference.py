@@ -90,7 +90,12 @@ def spatial_mean(x: Feature) -> Array:
 
 
 def spatial_max(x: Feature) -> Array:
-    return x.astype(jnp.float32).max((1, 2))
+    # By position, not jnp.max, whose gradient asks which values equal the largest: where XLA
+    # computes x anew for the gradient and rounds it otherwise, none does, and 0 / 0 is NaN.
+    b, h, w, c = x.shape
+    flat = x.reshape(b, h * w, c)
+    where = jnp.argmax(flat, 1, keepdims=True)
+    return jnp.take_along_axis(flat, where, 1)[:, 0].astype(jnp.float32)
 
 
 def scale_channels(x: Feature, factor: Array) -> Feature:

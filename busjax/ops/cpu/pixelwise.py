@@ -31,16 +31,20 @@ def spatial_max(x: Feature) -> Array:
 
 
 def _spatial_max_forward(x: Feature) -> tuple[Array, tuple[Feature, Array]]:
-    largest = spatial_max(x)
-    return largest, (x, largest)
+    c, b, h, w = x.shape
+    flat = x.reshape(c, b, h * w)
+    where = jnp.argmax(flat, -1, keepdims=True)
+    # x is kept for its shape and dtype alone: XLA drops what is not read.
+    return jnp.take_along_axis(flat, where, -1)[..., 0].T.astype(jnp.float32), (x, where)
 
 
 def _spatial_max_backward(residuals: tuple[Feature, Array], g: Array) -> tuple[Feature]:
-    # Equal values share the gradient, as in jnp.max.
-    x, largest = residuals
-    is_largest = x == per_channel(largest.T).astype(x.dtype)
-    share = g.T / sum_space(is_largest)
-    return (jnp.where(is_largest, per_channel(share), 0.0).astype(x.dtype),)
+    # By position: where x is computed anew for the gradient it may be rounded otherwise, and
+    # then no value need equal the largest.
+    x, where = residuals
+    h, w = x.shape[2:]
+    is_largest = jnp.arange(h * w) == where
+    return (jnp.where(is_largest, g.T[..., None], 0.0).reshape(x.shape).astype(x.dtype),)
 
 
 spatial_max.defvjp(_spatial_max_forward, _spatial_max_backward)
