@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import subprocess
 import time
@@ -19,6 +20,7 @@ from busjax.evaluation import results
 from busjax.metrics.segmentation import PixelCounts
 from busjax.models.network import activation_dtype, count_parameters
 from busjax.training.checkpoint import Checkpoints
+from busjax.training.feed import eval_feed
 from busjax.training.program import Program
 
 
@@ -39,21 +41,12 @@ def evaluate(
         raise UserError("the test split is empty: set config.data.test_fraction above 0")
     start = time.monotonic()
     program = Program(config, total_steps=1)
-    with Checkpoints(workdir) as checkpoints:
+    with contextlib.closing(Checkpoints(workdir)) as checkpoints:
         step = checkpoints.best_step()
         if step is None:
             raise UserError(f"{workdir} holds no checkpoint yet: train first (--mode=train)")
         state, data = checkpoints.restore(step, program.abstract_state())
-    batches = pipeline.eval_batches(
-        source,
-        ids,
-        config.data,
-        config.model.image_channels,
-        config.train.eval_batch_size,
-        jax.process_index(),
-        jax.process_count(),
-    )
-    found = program.evaluate(state.evaluated, batches)
+    found = program.evaluate(state.evaluated, eval_feed(config, source, ids))
     rows = _rows(source, ids, found)
     summary = {
         **results.summary_from_rows(rows),

@@ -37,39 +37,27 @@ class BlockSpec:
     axis_name: str | None = None
 
 
-class Conv3x3(nn.Module):
-    """3x3 'same' convolution over one or several inputs, as if they were concatenated."""
+class Conv(nn.Module):
+    """3x3 ('same') or 1x1 convolution over one or several inputs, as if they were concatenated.
+
+    Attributes:
+        size: of the kernel, 3 or 1.
+    """
 
     ops: Ops
     features: int
+    size: int
     use_bias: bool = False
 
     @nn.compact
     def __call__(self, *xs: Feature) -> Feature:
         channels = sum(self.ops.shape(x)[-1] for x in xs)
-        y = self.ops.conv3x3(xs, self.param("kernel", _he_normal, (3, 3, channels, self.features)))
-        return _maybe_bias(self, y)
-
-
-class Conv1x1(nn.Module):
-    """1x1 convolution over one or several inputs, as if they were concatenated."""
-
-    ops: Ops
-    features: int
-    use_bias: bool = False
-
-    @nn.compact
-    def __call__(self, *xs: Feature) -> Feature:
-        channels = sum(self.ops.shape(x)[-1] for x in xs)
-        y = self.ops.conv1x1(xs, self.param("kernel", _he_normal, (1, 1, channels, self.features)))
-        return _maybe_bias(self, y)
-
-
-def _maybe_bias(module: Conv3x3 | Conv1x1, y: Feature) -> Feature:
-    if not module.use_bias:
-        return y
-    bias = module.param("bias", nn.initializers.zeros, (module.features,))
-    return module.ops.add_bias(y, bias)
+        kernel = self.param("kernel", _he_normal, (self.size, self.size, channels, self.features))
+        convolve = {3: self.ops.conv3x3, 1: self.ops.conv1x1}[self.size]
+        y = convolve(xs, kernel)
+        if not self.use_bias:
+            return y
+        return self.ops.add_bias(y, self.param("bias", nn.initializers.zeros, (self.features,)))
 
 
 class NormAct(nn.Module):
@@ -142,9 +130,9 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def __call__(self, *xs: Feature, train: bool) -> Feature:
-        x = Conv3x3(self.spec.ops, self.features, name="conv_0")(*xs)
+        x = Conv(self.spec.ops, self.features, size=3, name="conv_0")(*xs)
         x = NormAct(self.spec, name="norm_0")(x, train)
-        x = Conv3x3(self.spec.ops, self.features, name="conv_1")(x)
+        x = Conv(self.spec.ops, self.features, size=3, name="conv_1")(x)
         x = NormAct(self.spec, name="norm_1")(x, train)
         return ChannelDropout(self.spec.ops, self.spec.dropout)(x, train)
 
@@ -162,7 +150,7 @@ class Up(nn.Module):
     def __call__(self, x: Feature) -> Feature:
         ops = self.spec.ops
         if self.spec.upsample == "bilinear":
-            return ops.upsample2x(Conv1x1(ops, self.features, use_bias=True, name="conv")(x))
+            return ops.upsample2x(Conv(ops, self.features, size=1, use_bias=True, name="conv")(x))
         channels = ops.shape(x)[-1]
         kernel = self.param("kernel", _transpose_normal, (2, 2, channels, self.features))
         bias = self.param("bias", nn.initializers.zeros, (self.features,))

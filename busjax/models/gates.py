@@ -5,7 +5,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 
-from busjax.models.blocks import BlockSpec, Conv1x1, Conv3x3, NormAct
+from busjax.models.blocks import BlockSpec, Conv, NormAct
 from busjax.ops.interface import Feature
 
 
@@ -23,13 +23,13 @@ class GateUnit(nn.Module):
     def __call__(self, x: Feature, coarser: Feature, train: bool) -> Feature:
         ops = self.spec.ops
         channels = ops.shape(x)[-1]
-        hidden = Conv3x3(ops, max(channels // 8, 1), name="squeeze")(x)
+        hidden = Conv(ops, max(channels // 8, 1), size=3, name="squeeze")(x)
         hidden = NormAct(self.spec, name="squeeze_norm")(hidden, train)
-        s = jax.nn.sigmoid(Conv3x3(ops, 2, use_bias=True, name="score")(hidden))
+        s = jax.nn.sigmoid(Conv(ops, 2, size=3, use_bias=True, name="score")(hidden))
         a, m = ops.spatial_mean(s)[:, :1], ops.spatial_max(s)[:, 1:]
         self.sow("intermediates", "a", a)
         self.sow("intermediates", "m", m)
-        x = Conv3x3(ops, channels, name="conv")(ops.scale_channels(x, a + m))
+        x = Conv(ops, channels, size=3, name="conv")(ops.scale_channels(x, a + m))
         return NormAct(self.spec, name="norm")(x, train)
 
 
@@ -48,9 +48,9 @@ class AttentionGate(nn.Module):
     def __call__(self, x: Feature, coarser: Feature, train: bool) -> Feature:
         ops = self.spec.ops
         hidden = max(ops.shape(x)[-1] // 2, 1)
-        from_x = Conv1x1(ops, hidden, use_bias=True, name="w_x")(x)
-        from_g = ops.upsample2x(Conv1x1(ops, hidden, name="w_g")(coarser))
-        q = Conv1x1(ops, 1, use_bias=True, name="psi")(jax.nn.relu(from_x + from_g))
+        from_x = Conv(ops, hidden, size=1, use_bias=True, name="w_x")(x)
+        from_g = ops.upsample2x(Conv(ops, hidden, size=1, name="w_g")(coarser))
+        q = Conv(ops, 1, size=1, use_bias=True, name="psi")(jax.nn.relu(from_x + from_g))
         alpha = jax.nn.sigmoid(q)
         self.sow("intermediates", "alpha", alpha)
         return ops.scale_pixels(x, alpha)

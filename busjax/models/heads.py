@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from busjax.models.blocks import Conv1x1
+from busjax.models.blocks import Conv
 from busjax.ops.interface import Array, Feature, Ops
 
 
@@ -17,7 +17,7 @@ class SegmentationHead(nn.Module):
 
     @nn.compact
     def __call__(self, x: Feature) -> Array:
-        return self.ops.unload(Conv1x1(self.ops, 1, use_bias=True, name="conv")(x))
+        return self.ops.unload(Conv(self.ops, 1, size=1, use_bias=True, name="conv")(x))
 
 
 class AttentivePool(nn.Module):

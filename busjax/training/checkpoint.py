@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import jax
@@ -45,15 +44,8 @@ class Checkpoints:
             ),
         )
 
-    def __enter__(self) -> Checkpoints:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Waits until all is written, and ends the threads."""
         self._manager.close()
 
     def save(self, step: int, state: Any, data: dict[str, Any], score: float) -> None:
@@ -65,10 +57,6 @@ class Checkpoints:
             ),
             metrics={_SCORE: score},
         )
-
-    def wait(self) -> None:
-        """Blocks until all is written."""
-        self._manager.wait_until_finished()
 
     def latest_step(self) -> int | None:
         """The step to go on from; None at the start of a run."""

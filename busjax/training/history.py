@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from tensorboardX import SummaryWriter
@@ -26,15 +25,8 @@ class History:
             str(Path(workdir) / EVENTS), purge_step=first_step if kept else None
         )
 
-    def __enter__(self) -> History:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the file of events."""
         self._events.close()
 
     def append(self, row: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.console import Console
+from busjax.training.feed import eval_feed, train_feed
 from busjax.training.history import History
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
@@ -38,12 +39,14 @@ def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split)
     )
     total_steps = steps_per_epoch * config.train.epochs
     program = Program(config, total_steps)
-    batches = _train_batches(config, source, split)
+    batches = train_feed(config, source, split.train)
     with contextlib.ExitStack() as stack:
         stack.callback(batches.close)
-        checkpoints = stack.enter_context(Checkpoints(workdir))
+        checkpoints = Checkpoints(workdir)
+        stack.callback(checkpoints.close)
         state, done = _start(program, checkpoints, batches)
-        history = stack.enter_context(History(workdir, done + 1, done * steps_per_epoch))
+        history = History(workdir, done + 1, done * steps_per_epoch)
+        stack.callback(history.close)
         console = Console(
             config.train.epochs, total_steps, done * steps_per_epoch, config.train.batch_size
         )
@@ -76,20 +79,6 @@ def monitored(scores: dict[str, float], monitor: str) -> float:
             f"choose among {', '.join(sorted(scores))}"
         )
     return sum(scores[name] for name in names)
-
-
-def _train_batches(config: ConfigDict, source: RecordSource, split: Split) -> Any:
-    return pipeline.train_batches(
-        source,
-        split.train,
-        config.data,
-        config.augment,
-        config.model.image_channels,
-        config.train.batch_size,
-        config.seed,
-        jax.process_index(),
-        jax.process_count(),
-    )
 
 
 def _start(program: Program, checkpoints: Checkpoints, batches: Any) -> tuple[TrainState, int]:
@@ -136,16 +125,7 @@ def _validator(config: ConfigDict, program: Program, source: RecordSource, split
     labels_of = dict(zip(source.ids, source.labels, strict=True))
     labels = np.array([labels_of[id] for id in split.validation])
 
-    # Resized once, here; iterated anew at every epoch.
-    batches = pipeline.eval_batches(
-        source,
-        split.validation,
-        config.data,
-        config.model.image_channels,
-        config.train.eval_batch_size,
-        jax.process_index(),
-        jax.process_count(),
-    )
+    batches = eval_feed(config, source, split.validation)
 
     def validate(state: TrainState) -> dict[str, float]:
         found = program.evaluate(state.evaluated, batches)

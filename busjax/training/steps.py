@@ -6,6 +6,7 @@ collectives over `AXIS`.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, cast
 
 import flax.struct
@@ -93,14 +94,7 @@ def train_step(
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
     key = jax.random.fold_in(key, jax.lax.axis_index(AXIS))
 
-    def loss_fn(params: Any, batch_stats: Any, part: Batch, key: Array) -> tuple[Array, Any]:
-        variables = {"params": params["network"], "batch_stats": batch_stats}
-        outputs, updated = network.apply(
-            variables, part["image"], train=True, rngs={"dropout": key}, mutable=["batch_stats"]
-        )
-        terms = _per_image(outputs, part, config.loss, params.get("uncertainties", {}))
-        sums = {name: jnp.sum(term * part["valid"]) / total for name, term in terms.items()}
-        return sums["loss"], (updated.get("batch_stats", {}), sums)
+    loss_fn = functools.partial(_loss_sums, network=network, loss=config.loss, total=total)
 
     def micro_step(carry: Any, part: tuple[Batch, Array]) -> tuple[Any, dict[str, Array]]:
         gradient, batch_stats = carry
@@ -121,6 +115,26 @@ def train_step(
         sums = jax.tree.map(lambda x: x.sum(0), stacked)
     gradient, sums = jax.lax.psum((gradient, sums), AXIS)
     return _update(state, gradient, batch_stats, optimizer, config.optim.ema_decay), sums
+
+
+def _loss_sums(
+    params: Any,
+    batch_stats: Any,
+    part: Batch,
+    key: Array,
+    *,
+    network: MultiTaskNet,
+    loss: ConfigDict,
+    total: Array,
+) -> tuple[Array, tuple[Any, dict[str, Array]]]:
+    """This part's share of the loss, its images' sum over `total`, and the terms of it."""
+    variables = {"params": params["network"], "batch_stats": batch_stats}
+    outputs, updated = network.apply(
+        variables, part["image"], train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+    )
+    terms = _per_image(outputs, part, loss, params.get("uncertainties", {}))
+    sums = {name: jnp.sum(term * part["valid"]) / total for name, term in terms.items()}
+    return sums["loss"], (updated.get("batch_stats", {}), sums)
 
 
 def eval_step(variables: Any, batch: Batch, *, network: MultiTaskNet, config: ConfigDict) -> Batch:

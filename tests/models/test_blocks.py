@@ -8,17 +8,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.models.blocks import ChannelDropout, Conv1x1, Conv3x3, ConvBlock, NormAct, Up
+from busjax.models.blocks import ChannelDropout, Conv, ConvBlock, NormAct, Up
 
 
 def _feature(rng, *shape):
     return jnp.asarray(rng.standard_normal(shape), jnp.float32)
 
 
-@pytest.mark.parametrize("module", [Conv1x1, Conv3x3])
-def test_convolution_of_several_inputs_is_that_of_their_concatenation(spec, rng, module):
+@pytest.mark.parametrize("size", [1, 3])
+def test_convolution_of_several_inputs_is_that_of_their_concatenation(spec, rng, size):
     a, b = _feature(rng, 2, 4, 4, 3), _feature(rng, 2, 4, 4, 5)
-    conv = module(spec.ops, 6, use_bias=True)
+    conv = Conv(spec.ops, 6, size, use_bias=True)
     variables = conv.init(jax.random.key(0), a, b)
     chex.assert_trees_all_close(
         conv.apply(variables, a, b),
@@ -114,6 +114,6 @@ def test_up_doubles_the_size(spec, rng, how):
 
 def test_initial_weights_keep_the_scale(spec, rng):
     x = _feature(rng, 4, 16, 16, 32)
-    for module, expected in ((Conv3x3(spec.ops, 64), 2.0), (Up(spec, 64), 1.0)):
+    for module, expected in ((Conv(spec.ops, 64, 3), 2.0), (Up(spec, 64), 1.0)):
         y = module.apply(module.init(jax.random.key(0), x), x)
         assert 0.75 * expected < y[:, 2:-2, 2:-2].var() < 1.25 * expected

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from contextlib import closing
 
 import chex
 import jax
@@ -42,7 +43,7 @@ def run(config, source):
 
 
 def _final_state(config, workdir):
-    with Checkpoints(workdir) as checkpoints:
+    with closing(Checkpoints(workdir)) as checkpoints:
         step = checkpoints.latest_step()
         return step, checkpoints.restore(step, Program(config, 1).abstract_state())
 
