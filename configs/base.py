@@ -105,7 +105,7 @@ def _loss() -> ConfigDict:
 
 def _optim() -> ConfigDict:
     optim = ConfigDict()
-    optim.learning_rate = 1e-3  # at its peak
+    optim.learning_rate = 3e-3  # at its peak
     optim.final_fraction = 0.01  # of the peak, at the end of the cosine
     optim.warmup_fraction = 0.05  # of all steps, linear from 0
     optim.weight_decay = 1e-4  # AdamW, on kernels only

@@ -1,0 +1,42 @@
+"""Every configuration builds a network, and differs from the defaults only by known fields."""
+
+from pathlib import Path
+
+import pytest
+from absl import flags
+from ml_collections import config_flags
+
+from busjax.models import network as networks
+from busjax.training.program import Program
+from configs import base
+
+FILES = sorted(
+    path
+    for path in (Path(__file__).parent.parent / "configs").glob("*.py")
+    if path.name not in ("__init__.py", "base.py")
+)
+
+
+def _load(path):
+    name = f"config_{path.stem}"
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(name, str(path), flag_values=values)
+    values(["test"])
+    return values[name].value
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_config(path):
+    config = _load(path)
+    assert config.name == path.stem  # names the run's default folder
+    assert config.model.name in networks.ARCHITECTURES
+    defaults = base.get_config()
+    for section, fields in defaults.items():
+        if section not in ("name", "seed"):
+            assert set(config[section]) == set(fields)
+    config.parallel.devices = 1
+    Program(config, 10)
+
+
+def test_the_four_of_the_paper_are_there():
+    assert {"unet", "gated_unet", "unetpp", "unetpp_refined"} <= {path.stem for path in FILES}
