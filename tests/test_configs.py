@@ -1,10 +1,9 @@
 """Every configuration builds a network, and differs from the defaults only by known fields."""
 
+import importlib
 from pathlib import Path
 
 import pytest
-from absl import flags
-from ml_collections import config_flags
 
 from busjax.models import network as networks
 from busjax.training.program import Program
@@ -17,17 +16,9 @@ FILES = sorted(
 )
 
 
-def _load(path):
-    name = f"config_{path.stem}"
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file(name, str(path), flag_values=values)
-    values(["test"])
-    return values[name].value
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_config(path):
-    config = _load(path)
+    config = importlib.import_module(f"configs.{path.stem}").get_config()
     assert config.name == path.stem  # names the run's default folder
     assert config.model.name in networks.ARCHITECTURES
     defaults = base.get_config()

@@ -103,8 +103,8 @@ def test_every_score_is_shown(run_folder):
             assert f">{value:.3f}<" in page, name
     assert "abc123" in page
     assert "<dt>model.name</dt><dd>unetpp</dd>" in page  # differs from the default
-    assert "<dt>model.width</dt>" not in page
-    assert "model.width = 16" in page
+    assert "<dt>model.depth</dt>" not in page
+    assert "model.depth = 4" in page
 
 
 def test_confusion_matrix_is_of_the_rows(tmp_path):

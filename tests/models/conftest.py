@@ -19,8 +19,7 @@ ARCHITECTURES = {
     "unet_group_bilinear": {"name": "unet", "norm": "group", "upsample": "bilinear"},
     "gated_unet_unit": {"name": "gated_unet", "gate": "unit"},
     "gated_unet_attention": {"name": "gated_unet", "gate": "attention", "norm": "instance"},
-    "unetpp": {"name": "unetpp"},
-    "unetpp_plain": {"name": "unetpp", "deep_supervision": False},
+    "unetpp": {"name": "unetpp", "depth": 2},
 }
 
 
@@ -51,7 +50,7 @@ class Built:
 def _build(architecture: str, dtype: str) -> Built:
     model = base.get_config().model
     model.update(
-        {"width": 4, "depth": 2, "norm_groups": 2, "activation_slope": 0.1, "dtype": dtype}
+        {"width": 4, "depth": 1, "norm_groups": 2, "activation_slope": 0.1, "dtype": dtype}
     )
     model.update({"classifier_hidden": 8, "classifier_dropout": 0.0, "ops": "reference"})
     model.update(ARCHITECTURES[architecture])

@@ -98,10 +98,20 @@ def test_symmetric_kernels_commute_with_flips(build, architecture, rng):
 
 def test_deep_supervision_gives_a_mask_per_column(build):
     image = jnp.zeros((2, 16, 16, 1))
-    for architecture, masks in (("unetpp", 2), ("unetpp_plain", 1), ("unet", 1)):
+    for architecture, masks in (("unetpp", 2), ("unet", 1)):
         net = build(architecture)
         assert len(jax.eval_shape(net.train, net.variables, image).mask_logits) == masks
         assert len(jax.eval_shape(net.evaluate, net.variables, image).mask_logits) == 1
+
+
+def test_deep_supervision_can_be_left_out(config):
+    config.model.update({"name": "unetpp", "deep_supervision": False})
+    network, image = networks.build(config.model), jnp.zeros((2, 16, 16, 1))
+    rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
+    init = functools.partial(network.init_with_output, train=True)
+    outputs, variables = jax.eval_shape(init, rngs, image)
+    assert len(outputs.mask_logits) == 1
+    assert [name for name in variables["params"] if name.startswith("mask")] == ["mask_2"]
 
 
 def test_dropout_only_in_training(config, rng):
@@ -123,7 +133,7 @@ def test_dropout_only_in_training(config, rng):
 
 
 def test_size_that_does_not_fit_names_the_next(build):
-    net = build("unet")
+    net = build("unetpp")
     with pytest.raises(UserError, match="next size that fits is 20 x 16"):
         net.evaluate(net.variables, jnp.zeros((1, 18, 16, 1)))
 
