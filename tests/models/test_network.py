@@ -115,7 +115,7 @@ def test_deep_supervision_can_be_left_out(config):
 
 
 def test_dropout_only_in_training(config, rng):
-    config.model.dropout = 0.5
+    config.model.update({"dropout": 0.5, "depth": 1})
     network = networks.build(config.model)
     image = _image(rng)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}

@@ -46,7 +46,7 @@ def test_unknown_mode():
 
 @pytest.mark.parametrize("name", networks.ARCHITECTURES)
 def test_every_architecture_delivers_a_black_mask_for_normal(config, name, rng):
-    config.model.name, config.model.refine = name, "hard"
+    config.model.update({"name": name, "refine": "hard", "depth": 1})
     network = networks.build(config.model)
     image = jnp.asarray(rng.random((2, 16, 16, 1)), jnp.float32)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
