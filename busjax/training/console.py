@@ -36,6 +36,7 @@ class Console:
         """Counts a step."""
         if not self._first_step_done:
             self._first_step_done = True
+            self._bar.unpause()  # the rate is that of the steps, not of the compilation
             seconds = time.monotonic() - self._start
             self.say(f"first step after {seconds:.0f} s (compilation included), loss {loss:.3f}")
         self._steps_left -= 1
