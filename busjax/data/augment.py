@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 from ml_collections import ConfigDict
@@ -68,8 +70,7 @@ def _warp(
     if not (affine or elastic):
         return image, mask
     h, w = image.shape
-    grid = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
-    sampled_at: np.ndarray = np.stack(grid, axis=-1)
+    sampled_at = _grid(h, w)
     if affine:
         sampled_at = cv2.transform(sampled_at, _affine_matrix(h, w, rng, config))
     if elastic:
@@ -79,6 +80,13 @@ def _warp(
     if mask.any() and not warped.any():  # the lesion has left the image: its class would be a lie
         return image, mask
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=_BORDER), warped
+
+
+@functools.lru_cache(maxsize=4)  # at 256 x 256 it takes as long as both samplings
+def _grid(h: int, w: int) -> np.ndarray:
+    """Returns the (x, y) of every pixel, (H, W, 2) float32; not to be written."""
+    x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))
+    return np.stack([x, y], axis=-1)
 
 
 def _affine_matrix(h: int, w: int, rng: np.random.Generator, config: ConfigDict) -> np.ndarray:

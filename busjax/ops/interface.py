@@ -39,6 +39,13 @@ class Ops(Protocol):
     def conv_transpose2x2(self, x: Feature, kernel: Array) -> Feature:
         """2x2 stride-2 transposed convolution: y[2i+a, 2j+b] = x[i, j] @ kernel[a, b]."""
 
+    def depthwise_conv(self, x: Feature, kernel: Array, stride: int = 1) -> Feature:
+        """k x k convolution of every channel for itself; kernel (k, k, 1, C), k odd, stride 1 or 2.
+
+        Zeros around the image as in XLA's and TensorFlow's 'SAME': with stride 2 and an even size
+        there is one more after the last pixel than before the first.
+        """
+
     def add_bias(self, x: Feature, bias: Array) -> Feature:
         """Adds bias (C,) to every pixel."""
 

@@ -48,6 +48,17 @@ def conv_transpose2x2(x: Feature, kernel: Array) -> Feature:
     return y.reshape(b, h, w, 2, 2, o).transpose(0, 1, 3, 2, 4, 5).reshape(b, 2 * h, 2 * w, o)
 
 
+def depthwise_conv(x: Feature, kernel: Array, stride: int = 1) -> Feature:
+    return lax.conv_general_dilated(
+        x,
+        kernel.astype(x.dtype),
+        (stride, stride),
+        "SAME",
+        dimension_numbers=_NHWC,
+        feature_group_count=x.shape[-1],
+    )
+
+
 def add_bias(x: Feature, bias: Array) -> Feature:
     return x + bias.astype(x.dtype)
 

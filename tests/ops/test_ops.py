@@ -47,6 +47,11 @@ def _conv3x3(*images: tuple[int, ...], out: int) -> Case:
     return lambda ops, x, p: ops.conv3x3(tuple(x), p[0]), list(images), [(3, 3, channels, out)]
 
 
+def _depthwise_conv(image: tuple[int, ...], size: int, stride: int) -> Case:
+    kernel = (size, size, 1, image[-1])
+    return lambda ops, x, p: ops.depthwise_conv(x[0], p[0], stride), [image], [kernel]
+
+
 CASES: dict[str, Case] = {
     "conv3x3": _conv3x3((2, 8, 6, 16), out=8),
     "conv3x3 one channel": _conv3x3((2, 8, 8, 1), out=16),
@@ -69,6 +74,12 @@ CASES: dict[str, Case] = {
         [(2, 3, 5, 6)],
         [(2, 2, 6, 4)],
     ),
+    "depthwise_conv 3": _depthwise_conv((2, 6, 8, 5), 3, stride=1),
+    "depthwise_conv 5 odd": _depthwise_conv((1, 7, 9, 3), 5, stride=1),
+    "depthwise_conv 3 stride 2": _depthwise_conv((2, 8, 6, 4), 3, stride=2),
+    "depthwise_conv 3 stride 2 odd": _depthwise_conv((2, 7, 5, 4), 3, stride=2),
+    "depthwise_conv 5 stride 2": _depthwise_conv((2, 8, 7, 3), 5, stride=2),
+    "depthwise_conv one pixel": _depthwise_conv((2, 1, 1, 3), 5, stride=1),
     "add_bias": (lambda ops, x, p: ops.add_bias(x[0], p[0]), [(2, 5, 7, 3)], [(3,)]),
     "max_pool2x2": (lambda ops, x, p: ops.max_pool2x2(x[0]), [(2, 6, 8, 3)], []),
     "upsample2x": (lambda ops, x, p: ops.upsample2x(x[0]), [(2, 5, 4, 3)], []),

@@ -5,6 +5,7 @@ a product of matrices without a transposition, and a channel's sum runs over nei
 """
 
 from busjax.ops.cpu.convolution import conv1x1, conv3x3, conv_transpose2x2
+from busjax.ops.cpu.depthwise import depthwise_conv
 from busjax.ops.cpu.layout import concatenate, load, shape, unload
 from busjax.ops.cpu.norm import add_bias, batch_moments, group_norm_act, scale_shift_act
 from busjax.ops.cpu.pixelwise import scale_channels, scale_pixels, spatial_max, spatial_mean
@@ -17,6 +18,7 @@ __all__ = [
     "conv1x1",
     "conv3x3",
     "conv_transpose2x2",
+    "depthwise_conv",
     "group_norm_act",
     "load",
     "max_pool2x2",

@@ -1,7 +1,7 @@
 """Normalisation, bias and activation; the backward pass computes again what is cheap to compute.
 
 The gradients are written out so that sums over space which need the same pixels share a pass over
-them (`sum_space_of_two`), and so that bfloat16 is rounded once.
+them (`sum_space_of`), and so that bfloat16 is rounded once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from busjax.ops.cpu.layout import per_channel, sum_space, sum_space_of_two
+from busjax.ops.cpu.layout import per_channel, sum_space, sum_space_of
 from busjax.ops.interface import Array, Feature
 
 
@@ -122,7 +122,7 @@ def _image_moments(x: Feature) -> tuple[Array, Array]:
     """Mean and mean square over space: two (C, B) float32."""
     pixels = x[0, 0].size
     y = x.astype(jnp.float32)
-    total, square = sum_space_of_two(y, y * y)
+    total, square = sum_space_of([y, y * y])
     return total / pixels, square / pixels
 
 
@@ -144,4 +144,5 @@ def _affine_act_gradients(
     y, dz = x.astype(jnp.float32), g.astype(jnp.float32)
     if slope != 1.0:
         dz = jnp.where(y * per_channel(factor) + per_channel(shift) >= 0, dz, slope * dz)
-    return dz * per_channel(factor), *sum_space_of_two(dz * y, dz)
+    d_factor, d_shift = sum_space_of([dz * y, dz])
+    return dz * per_channel(factor), d_factor, d_shift
