@@ -12,6 +12,7 @@ from ml_collections import ConfigDict, config_flags
 
 from busjax.allocator import restart_tuned
 from busjax.errors import UserError
+from configs import fields
 
 MODES = ("train", "evaluate")
 
@@ -43,6 +44,8 @@ def _run() -> None:
     from busjax import run
 
     config = _config()
+    if found := fields.problems(config):
+        raise UserError("; ".join(found))
     workdir = Path(_WORKDIR.value or f"runs/{config.name}").expanduser()
     if _MODE.value == "evaluate":
         run.evaluate_only(config, workdir)

@@ -16,6 +16,7 @@ from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.report import write_report
 from busjax.training import checkpoint
 from busjax.training.loop import train
+from configs.fields import flatten
 
 CONFIG_FILE = "config.json"
 SPLIT_FILE = "split.json"
@@ -80,7 +81,7 @@ def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> N
     """
     if not (workdir / CONFIG_FILE).exists() or not checkpoint.exist(workdir):
         return
-    old, new = _flat(saved_config(workdir).to_dict()), _flat(config.to_dict())
+    old, new = flatten(saved_config(workdir).to_dict()), flatten(config.to_dict())
     changed = [
         f"{field} ({old.get(field)!r} there, {new.get(field)!r} now)"
         for field in sorted((old.keys() | new.keys()) - free)
@@ -118,10 +119,12 @@ def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
             config.data.split_seed,
         )
     splits.check(split, source.ids, source.groups)
-    if not split.validation:
-        raise UserError(
-            "the validation split is empty: set config.data.validation_fraction above 0"
-        )
+    for part, ids in split.parts().items():
+        if not ids:
+            raise UserError(
+                f"the {part} split is empty: set config.data.validation_fraction and "
+                "config.data.test_fraction so that each part gets images"
+            )
     if not saved:
         splits.save(split, path, source=source.name, description=source.description)
     return split
@@ -171,11 +174,3 @@ def _print_parts(split: Split) -> None:
 
 def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tree.items():
-        nested = isinstance(value, dict)
-        flat |= _flat(value, f"{prefix}{key}.") if nested else {prefix + key: value}
-    return flat

@@ -1,6 +1,7 @@
 """Every field, its default, its meaning and its unit; variants override what differs.
 
-Any field is set on the command line as --config.<section>.<field>=<value>.
+Any field is set on the command line as --config.<section>.<field>=<value>; its range stands in
+`fields.py`.
 """
 
 from ml_collections import ConfigDict
@@ -26,8 +27,6 @@ def _model() -> ConfigDict:
     model = ConfigDict()
     model.name = "unet"  # decoder: 'unet' | 'gated_unet' | 'unetpp'
     model.image_channels = 1  # 1: grey image; 3: the grey image three times
-    model.classes = 3  # benign, malignant, normal
-    model.normal_class = 2  # index of the class without a lesion, for the refinement
     model.width = 16  # channels of the finest level; doubled at every level below
     model.depth = 4  # times the image is halved; its size must be divisible by 2^depth
     model.norm = "batch"  # 'batch' (over all devices) | 'group' | 'instance'

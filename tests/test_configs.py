@@ -7,12 +7,12 @@ import pytest
 
 from busjax.models import network as networks
 from busjax.training.program import Program
-from configs import base
+from configs import base, fields
 
 FILES = sorted(
     path
     for path in (Path(__file__).parent.parent / "configs").glob("*.py")
-    if path.name not in ("__init__.py", "base.py")
+    if path.name not in ("__init__.py", "base.py", "fields.py")
 )
 
 
@@ -22,9 +22,10 @@ def test_config(path):
     assert config.name == path.stem  # names the run's default folder
     assert config.model.name in networks.ARCHITECTURES
     defaults = base.get_config()
-    for section, fields in defaults.items():
+    for section, content in defaults.items():
         if section not in ("name", "seed"):
-            assert set(config[section]) == set(fields)
+            assert set(config[section]) == set(content)
+    assert not fields.problems(config)
     config.parallel.devices = 1
     Program(config, 10)
 

@@ -38,7 +38,8 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--config.data.dir=tests"], "tests"),
         ([CONFIG, "--config.data.dir=/nowhere"], "/nowhere"),
         ([CONFIG, "--config.data.source=busi"], "BUSI_DIR"),
-        ([CONFIG, "--config.data.image_size=100"], "112 x 112"),
+        ([CONFIG, "--config.data.image_size=100"], "112"),
+        ([CONFIG, "--config.train.batch_size=0"], "config.train.batch_size=0 must be a whole"),
         ([CONFIG, "--mode=evaluate"], "holds no run"),
     ],
 )  # fmt: skip

@@ -1,5 +1,6 @@
 """A run from data to report, and what is told when folders and configurations do not fit."""
 
+import contextlib
 import json
 import warnings
 
@@ -7,8 +8,13 @@ import numpy as np
 import pytest
 
 from busjax import run
+from busjax.data import splits
+from busjax.data.phantom import PhantomSource
+from busjax.data.pipeline import Resized, Share, eval_batches
 from busjax.errors import UserError
 from busjax.evaluation import results
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.program import Program
 
 KEYS = {
     *("source", "n_images", "dice_average", "dice_benign", "dice_malignant", "dice_normal"),
@@ -118,10 +124,40 @@ def test_evaluation_without_a_run(tmp_path, config):
         run.saved_config(tmp_path)
 
 
-def test_validation_must_not_be_empty(tmp_path, config):
-    config.data.validation_fraction = 0.0
-    with pytest.raises(UserError, match="validation_fraction"):
+@pytest.mark.parametrize("part", ["train", "validation", "test"])
+def test_no_part_may_be_empty(tmp_path, config, part):
+    ids = {"train": ["phantom 0000"], "validation": ["phantom 0001"], "test": ["phantom 0002"]}
+    splits.save(splits.Split(**{**ids, part: []}), tmp_path / "given.json")
+    config.data.split_file = str(tmp_path / "given.json")
+    with pytest.raises(UserError, match=f"the {part} split is empty"):
         run.train_and_evaluate(config, tmp_path)
+    assert not (tmp_path / "config.json").exists()
+
+
+def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monkeypatch):
+    """The first of two epochs is made the best by a score that falls."""
+    scores = iter([1.0, 0.5])
+    monkeypatch.setattr("busjax.training.loop.monitored", lambda found, monitor: next(scores))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run.train_and_evaluate(config, tmp_path)
+    summary = results.read_summary(tmp_path)
+    assert (summary["checkpoint_epoch"], summary["checkpoint_step"]) == (1, 4)
+    # And the weights are those of that step, not only its number.
+    with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
+        first, latest = (
+            checkpoints.restore(step, Program(config, 1).abstract_state())[0] for step in (4, 8)
+        )
+    source = PhantomSource(48, 0, 16)
+    ids = [row.id for row in results.read_rows(tmp_path)]
+    batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
+    saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
+    found, other = (
+        Program(config, 1).evaluate(state.evaluated, batches)["classes"]
+        for state in (first, latest)
+    )
+    np.testing.assert_allclose(saved, found, atol=1e-5)
+    assert np.abs(saved - other).max() > 1e-3
 
 
 def test_saved_split_is_used_again(workdir, config, tmp_path):

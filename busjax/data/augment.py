@@ -8,26 +8,9 @@ import cv2
 import numpy as np
 from ml_collections import ConfigDict
 
-from busjax.errors import UserError
-
-_PROBABILITIES = ("flip_horizontal", "flip_vertical", "affine", "elastic", "speckle", "blur")
 # Mirrored tissue carries its mirrored mask, so image and mask stay true to each other. Zeros
 # would frame the image with black wedges, which no scanner makes and a network can learn from.
 _BORDER = cv2.BORDER_REFLECT_101
-
-
-def check(config: ConfigDict) -> None:
-    """Checks the ranges of `config.augment`.
-
-    Raises:
-        UserError: a probability outside [0, 1], a negative amount, or an elastic_sigma of 0.
-    """
-    for field, value in config.items():
-        if value < 0 or (field in _PROBABILITIES and value > 1):
-            expected = "a probability in [0, 1]" if field in _PROBABILITIES else "at least 0"
-            raise UserError(f"config.augment.{field} is {value}: it must be {expected}.")
-    if config.elastic_sigma == 0:
-        raise UserError("config.augment.elastic_sigma is 0: to switch it off, set elastic to 0.")
 
 
 def augment(

@@ -18,7 +18,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from busjax.data.records import CLASSES, NORMAL, Record
+from busjax.classes import CLASSES, NORMAL
+from busjax.data.records import Record
 from busjax.errors import UserError
 
 FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
@@ -71,8 +72,6 @@ class BusiSource:
         Raises:
             UserError: no BUSI folder; bad files (one message names them); unknown ids in `keep`.
         """
-        if on_bad not in ("error", "skip"):
-            raise UserError(f"config.data.on_bad is '{on_bad}': choose 'error' or 'skip'.")
         root = find_folder(directory)
         entries, problems = _scan(root)
         if keep is not None:

@@ -7,7 +7,7 @@ import dataclasses
 import re
 from pathlib import Path
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.errors import UserError
 
 _KEPT_COLUMNS = ["class", "id"]

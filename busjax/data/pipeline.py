@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,7 +11,7 @@ import grain
 import numpy as np
 from ml_collections import ConfigDict
 
-from busjax.data.augment import augment, check
+from busjax.data.augment import augment
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
@@ -23,6 +24,27 @@ label: () int32, index into `CLASSES`.
 valid: () float32, 1; 0 for padding, which counts nowhere.
 index: () int32, position within the ids that the batches were asked for.
 """
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The part of every batch that one process works on: number `index` of `count` equal ones."""
+
+    index: int = 0
+    count: int = 1
+
+    def of(self, batch_size: int) -> int:
+        """Returns the images of a batch in this part.
+
+        Raises:
+            UserError: the batch does not divide into equal parts.
+        """
+        if batch_size % self.count:
+            raise UserError(
+                f"a batch of {batch_size} images cannot be shared equally by {self.count} "
+                "processes: choose a multiple of their number as batch size"
+            )
+        return batch_size // self.count
 
 
 class Resized:
@@ -68,64 +90,50 @@ class Resized:
 
 
 def train_batches(
-    source: RecordSource,
-    ids: Sequence[str],
-    data: ConfigDict,
-    augment_config: ConfigDict,
-    image_channels: int,
-    batch_size: int,
-    seed: int,
-    process_index: int = 0,
-    process_count: int = 1,
+    source: RecordSource, ids: Sequence[str], config: ConfigDict, share: Share
 ) -> grain.DatasetIterator[Example]:
     """Yields augmented batches without end; an epoch is each (repeated) image once, in new order.
 
     Batches run on across epochs: no image is dropped. The global batch, the processes' parts one
-    after the other, depends on `seed` alone, not on the number of processes or threads. The
+    after the other, depends on `config.seed` alone, not on the number of processes or threads. The
     iterator's `get_state` is ready for JSON, `set_state` goes on from there exactly, and `close`
     ends its threads.
 
     Args:
-        source: the records.
-        ids: those to train on.
-        data: `config.data`.
-        augment_config: `config.augment`.
-        image_channels: C, 1 or 3 (the grey image three times).
-        batch_size: of all processes together; each yields batch_size / process_count examples.
-        seed: of order and augmentation.
-        process_index: whose part to yield.
-        process_count: processes that share a batch.
+        source: the records; `ids` are those to train on.
+        config: the whole configuration; the size of a batch is that of all processes together.
+        share: the part of every batch to yield.
 
     Raises:
         UserError: fewer images than a batch, a batch that the processes cannot share equally, ids
-            that the source lacks, or fields of the configuration out of range.
+            that the source lacks.
     """
-    check(augment_config)
-    local_size = _local_size(batch_size, process_count)
-    resized = Resized(source, ids, data.image_size)
-    order = _epoch(resized.labels, data.oversample)
+    batch_size = config.train.batch_size
+    local_size = share.of(batch_size)
+    resized = Resized(source, ids, config.data.image_size)
+    order = _epoch(resized.labels, config.data.oversample)
     if len(order) < batch_size:
         raise UserError(
             f"{len(order)} images to train on are fewer than a batch of {batch_size}:"
             " use more data or a smaller config.train.batch_size."
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
-    examples = _endless(resized, order, augment_config, image_channels, seed)
-    parts = examples.batch(local_size)[process_index::process_count]
-    return iter(parts.to_iter_dataset(_read_options(data)))
+    # A part is cut from the stream of all examples, so that it is the same for any number of parts.
+    parts = _endless(resized, order, config).batch(local_size)[share.index :: share.count]
+    return iter(parts.to_iter_dataset(_read_options(config.data)))
 
 
-def _endless(
-    resized: Resized, order: np.ndarray, augment_config: ConfigDict, image_channels: int, seed: int
-) -> grain.MapDataset[Example]:
+def _endless(resized: Resized, order: np.ndarray, config: ConfigDict) -> grain.MapDataset[Example]:
     """Returns the augmented examples of all epochs; each is a function of seed and position."""
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
-        image, mask = augment(example["image"], example["mask"], rng, augment_config)
-        return _with_channels({**example, "image": image, "mask": mask}, image_channels)
+        image, mask = augment(example["image"], example["mask"], rng, config.augment)
+        return _with_channels(
+            {**example, "image": image, "mask": mask}, config.model.image_channels
+        )
 
     # Grain seeds epoch e with seed + e: seeds that are neighbours would share their epochs.
-    shuffle_seed, augment_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    shuffle_seed, augment_seed = np.random.SeedSequence(config.seed).generate_state(2).tolist()
     return (
         grain.MapDataset.source(order)
         .shuffle(seed=shuffle_seed)
@@ -143,56 +151,31 @@ def steps_per_epoch(
     return -(-len(_epoch(labels, data.oversample)) // batch_size)
 
 
-def eval_batches(
-    source: RecordSource,
-    ids: Sequence[str],
-    data: ConfigDict,
-    image_channels: int,
-    batch_size: int,
-    process_index: int = 0,
-    process_count: int = 1,
-) -> grain.IterDataset[Example]:
-    """Returns the images in the order of `ids`, as they are; may be iterated any number of times.
+def eval_batches(resized: Resized, config: ConfigDict, share: Share) -> grain.IterDataset[Example]:
+    """Returns the images in order, as they are; may be iterated any number of times.
 
     The last batch is padded with zeros (valid = 0), and every process has as many batches. The
-    global batch is the processes' parts one after the other.
-
-    Args: as `train_batches`.
+    global batch, of `config.train.eval_batch_size`, is the processes' parts one after the other.
 
     Raises:
         UserError: a batch that the processes cannot share equally.
     """
-    local_size = _local_size(batch_size, process_count)
-    resized = Resized(source, ids, data.image_size)
+    batch_size, channels = config.train.eval_batch_size, config.model.image_channels
 
     def example(position: int) -> Example:
         if position < len(resized):
-            return _with_channels(resized[position], image_channels)
+            return _with_channels(resized[position], channels)
         padding = {key: np.zeros_like(value) for key, value in resized[0].items()}
-        return _with_channels(padding, image_channels)
+        return _with_channels(padding, channels)
 
     padded_length = -(-len(resized) // batch_size) * batch_size
-    dataset = grain.MapDataset.range(padded_length).map(example).batch(local_size)
-    return dataset[process_index::process_count].to_iter_dataset(_read_options(data))
+    parts = grain.MapDataset.range(padded_length).map(example).batch(share.of(batch_size))
+    return parts[share.index :: share.count].to_iter_dataset(_read_options(config.data))
 
 
 def _read_options(data: ConfigDict) -> grain.ReadOptions:
     """Without threads Grain reads in line, and must then be told to buffer nothing."""
-    if data.threads < 0 or data.prefetch < 0:
-        raise UserError(
-            f"config.data.threads={data.threads} and config.data.prefetch={data.prefetch}:"
-            " neither may be negative."
-        )
     return grain.ReadOptions(data.threads, data.prefetch if data.threads else 0)
-
-
-def _local_size(batch_size: int, process_count: int) -> int:
-    if batch_size < 1 or batch_size % process_count:
-        raise UserError(
-            f"A batch of {batch_size} images cannot be shared equally by {process_count} processes:"
-            " choose a multiple of it as batch size."
-        )
-    return batch_size // process_count
 
 
 def _positions(source: RecordSource, ids: Sequence[str]) -> np.ndarray:

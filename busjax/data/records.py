@@ -1,4 +1,4 @@
-"""The one record that every reader yields, and the class names, once."""
+"""The one record that every reader yields."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ import dataclasses
 from typing import Protocol
 
 import numpy as np
-
-CLASSES: tuple[str, ...] = ("benign", "malignant", "normal")
-BENIGN, MALIGNANT, NORMAL = range(3)
 
 
 @dataclasses.dataclass(frozen=True)

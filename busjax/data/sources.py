@@ -33,10 +33,6 @@ def open_source(data: ConfigDict, cwd: Path) -> RecordSource:
     Raises:
         UserError: no (sound) BUSI folder or list where one is asked for.
     """
-    if data.source not in ("auto", "busi", "phantom"):
-        raise UserError(
-            f"config.data.source is '{data.source}': choose 'auto', 'busi' or 'phantom'."
-        )
     directory = None if data.source == "phantom" else _find_busi(data, cwd)
     if directory is not None:
         return _open_busi(data, directory, cwd)

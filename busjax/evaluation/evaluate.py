@@ -19,8 +19,8 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.metrics.segmentation import PixelCounts
 from busjax.models.network import activation_dtype, count_parameters
+from busjax.training import parallel
 from busjax.training.checkpoint import Checkpoints
-from busjax.training.feed import eval_feed
 from busjax.training.program import Program
 
 
@@ -35,10 +35,8 @@ def evaluate(
         The summary: scores, and where they come from.
 
     Raises:
-        UserError: there is no checkpoint, or it belongs to another network, or there are no images.
+        UserError: there is no checkpoint, or it belongs to another network.
     """
-    if not ids:
-        raise UserError("the test split is empty: set config.data.test_fraction above 0")
     start = time.monotonic()
     program = Program(config, total_steps=1)
     with contextlib.closing(Checkpoints(workdir)) as checkpoints:
@@ -46,7 +44,9 @@ def evaluate(
         if step is None:
             raise UserError(f"{workdir} holds no checkpoint yet: train first (--mode=train)")
         state, data = checkpoints.restore(step, program.abstract_state())
-    found = program.evaluate(state.evaluated, eval_feed(config, source, ids))
+    resized = pipeline.Resized(source, ids, config.data.image_size)
+    batches = pipeline.eval_batches(resized, config, parallel.share())
+    found = program.evaluate(state.evaluated, batches)
     rows = _rows(source, ids, found)
     summary = {
         **results.summary_from_rows(rows),
@@ -57,7 +57,10 @@ def evaluate(
         "parameters": count_parameters(state.evaluated["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
-    results.write(workdir, rows, summary, _predictions(config, source, ids, found))
+    predictions = results.Predictions(
+        np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
+    )
+    results.write(workdir, rows, summary, predictions)
     return summary
 
 
@@ -71,15 +74,6 @@ def _rows(
         source.labels[positions],
         found["classes"],
         PixelCounts(*(found[name] for name in PixelCounts._fields)),
-    )
-
-
-def _predictions(
-    config: ConfigDict, source: RecordSource, ids: tuple[str, ...], found: dict[str, np.ndarray]
-) -> results.Predictions:
-    resized = pipeline.Resized(source, ids, config.data.image_size)
-    return results.Predictions(
-        np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
     )
 
 

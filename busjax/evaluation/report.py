@@ -12,7 +12,7 @@ import sys
 from html import escape
 from pathlib import Path
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import report_cases, report_charts, report_tables
 from busjax.evaluation.report_cases import Case

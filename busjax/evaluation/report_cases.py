@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.evaluation.report_charts import MUTED, style
 from busjax.evaluation.report_run import Run, read_run
 from busjax.evaluation.results import ImageRow, replace_file

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.evaluation.results import ImageRow
 
 INK, MUTED, LINE = "#1b2430", "#5b6675", "#dfe4ea"

@@ -12,6 +12,7 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.results import ImageRow, Predictions
 from configs import base
+from configs.fields import flatten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Run:
 
     def changed_fields(self) -> dict[str, Any]:
         """The config fields whose values are not the defaults of configs/base.py."""
-        defaults = _flatten(json.loads(base.get_config().to_json()))
+        defaults = flatten(json.loads(base.get_config().to_json()))
         return {
             name: value
             for name, value in self.config.items()
@@ -107,7 +108,7 @@ def _check_scores(directory: Path, scores: dict[str, float], summary: dict[str, 
 def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path} is missing; give the folder of a run")
-    return _flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
+    return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
 
 
 def _read_history(path: Path) -> list[dict[str, Any]]:
@@ -125,14 +126,3 @@ def _parse(text: str, where: str) -> dict[str, Any]:
         return json.loads(text)
     except ValueError as error:
         raise UserError(f"{where}: not JSON ({error}); mend or remove it") from error
-
-
-def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """{'model': {'name': 'unet'}} -> {'model.name': 'unet'}."""
-    flat: dict[str, Any] = {}
-    for name, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flatten(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = value
-    return flat

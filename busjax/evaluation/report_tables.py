@@ -7,7 +7,7 @@ from html import escape
 
 import numpy as np
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.evaluation.report_run import Run
 from busjax.metrics.classification import confusion_matrix
 

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.metrics import segmentation
 from busjax.metrics.segmentation import PixelCounts

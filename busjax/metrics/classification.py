@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn import metrics
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 
 _INDICES = np.arange(len(CLASSES))
 

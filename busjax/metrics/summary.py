@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from busjax.data.records import CLASSES
+from busjax.classes import CLASSES
 from busjax.metrics import classification, segmentation
 from busjax.metrics.segmentation import PixelCounts
 

@@ -13,12 +13,12 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from busjax import ops
+from busjax.classes import CLASSES, NORMAL
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
 from busjax.models.encoder import ConvEncoder
-from busjax.models.gates import GATES
 from busjax.models.heads import Classifier, SegmentationHead
-from busjax.models.refine import REFINEMENTS, refine
+from busjax.models.refine import refine
 from busjax.models.unet import UNetDecoder
 from busjax.models.unetpp import UNetPlusPlusDecoder
 from busjax.ops import hardware
@@ -30,9 +30,6 @@ ARCHITECTURES: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
     "gated_unet": lambda spec, model: UNetDecoder(spec, gate=model.gate, name="decoder"),
     "unetpp": lambda spec, model: UNetPlusPlusDecoder(spec, prune=model.prune, name="decoder"),
 }
-NORMS = ("batch", "group", "instance")
-UPSAMPLINGS = ("transposed", "bilinear")
-DTYPES = ("auto", "float32", "bfloat16")
 
 
 @flax.struct.dataclass
@@ -94,7 +91,7 @@ class MultiTaskNet(nn.Module):
             SegmentationHead(spec.ops, name=name)(x) for name, x in zip(names, masks, strict=True)
         )
         class_logits = Classifier(
-            spec.ops, model.classes, model.classifier_hidden, model.classifier_dropout,
+            spec.ops, len(CLASSES), model.classifier_hidden, model.classifier_dropout,
             name="classifier",
         )((features[-2], features[-1], coarse), train)  # fmt: skip
         return Outputs(mask_logits, class_logits)
@@ -107,36 +104,12 @@ class MultiTaskNet(nn.Module):
         """Turns logits into probabilities; the mask agrees with the class where asked for."""
         classes = jax.nn.softmax(outputs.class_logits)
         mask = jax.nn.sigmoid(outputs.mask_logits[0])
-        mask = refine(mask, classes, self.model.refine, self.model.normal_class)
+        mask = refine(mask, classes, self.model.refine, NORMAL)
         return Prediction(mask, classes)
 
 
 def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:
-    """Builds the network of `config.model`.
-
-    Raises:
-        UserError: a field names something unknown, or the fields do not fit each other.
-    """
-    choices: dict[str, tuple[str, ...]] = {
-        "name": tuple(ARCHITECTURES),
-        "norm": NORMS,
-        "upsample": UPSAMPLINGS,
-        "gate": tuple(GATES),
-        "refine": REFINEMENTS,
-        "dtype": DTYPES,
-    }
-    for field, known in choices.items():
-        if model[field] not in known:
-            raise UserError(
-                f"config.model.{field}={model[field]!r} is unknown: choose one of {known}"
-            )
-    if model.depth < 1 or model.width < 1:
-        raise UserError("config.model.depth and config.model.width must be 1 or more")
-    if not 0 <= model.prune <= model.depth:
-        raise UserError(f"config.model.prune={model.prune} must be in 0..{model.depth} (depth)")
-    if model.prune and not model.deep_supervision:
-        raise UserError("config.model.prune needs deep supervision: X[0,prune] has no mask else")
-    ops.select(model.ops)
+    """Builds the network of `config.model`, whose fields are in their ranges."""
     return MultiTaskNet(model=FrozenConfigDict(model), axis_name=axis_name)
 
 

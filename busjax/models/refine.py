@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 
-from busjax.errors import UserError
 from busjax.ops.interface import Array
 
-REFINEMENTS = ("none", "hard", "soft")
+# What the mask is multiplied with, per image: (B,) float32 in [0, 1].
+REFINEMENTS: dict[str, Callable[[Array, int], Array]] = {
+    "none": lambda p, normal: jnp.ones_like(p[:, normal]),
+    "hard": lambda p, normal: (jnp.argmax(p, -1) != normal).astype(p.dtype),
+    "soft": lambda p, normal: 1.0 - p[:, normal],
+}
 
 
 def refine(mask: Array, class_probability: Array, mode: str, normal_class: int) -> Array:
@@ -23,12 +29,4 @@ def refine(mask: Array, class_probability: Array, mode: str, normal_class: int) 
     Returns:
         (B, H, W, 1) float32 in [0, 1].
     """
-    if mode not in REFINEMENTS:
-        raise UserError(f"config.model.refine={mode!r} is unknown: choose one of {REFINEMENTS}")
-    if mode == "none":
-        return mask
-    if mode == "soft":
-        lesion = 1.0 - class_probability[:, normal_class]
-    else:
-        lesion = (jnp.argmax(class_probability, -1) != normal_class).astype(mask.dtype)
-    return mask * lesion[:, None, None, None]
+    return mask * REFINEMENTS[mode](class_probability, normal_class)[:, None, None, None]

@@ -18,9 +18,9 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
+from busjax.training import parallel
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.console import Console
-from busjax.training.feed import eval_feed, train_feed
 from busjax.training.history import History
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
@@ -39,7 +39,7 @@ def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split)
     )
     total_steps = steps_per_epoch * config.train.epochs
     program = Program(config, total_steps)
-    batches = train_feed(config, source, split.train)
+    batches = pipeline.train_batches(source, split.train, config, parallel.share())
     with contextlib.ExitStack() as stack:
         stack.callback(batches.close)
         checkpoints = Checkpoints(workdir)
@@ -72,13 +72,7 @@ def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split)
 
 def monitored(scores: dict[str, float], monitor: str) -> float:
     """The sum of the scores that `monitor` names, joined by '+'; higher is better."""
-    names = monitor.split("+")
-    if unknown := [name for name in names if name not in scores]:
-        raise UserError(
-            f"config.train.monitor={monitor!r} names the unknown score {unknown[0]!r}: "
-            f"choose among {', '.join(sorted(scores))}"
-        )
-    return sum(scores[name] for name in names)
+    return sum(scores[name] for name in monitor.split("+"))
 
 
 def _start(program: Program, checkpoints: Checkpoints, batches: Any) -> tuple[TrainState, int]:
@@ -122,10 +116,8 @@ def _run_epoch(
 
 def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
-    labels_of = dict(zip(source.ids, source.labels, strict=True))
-    labels = np.array([labels_of[id] for id in split.validation])
-
-    batches = eval_feed(config, source, split.validation)
+    resized = pipeline.Resized(source, split.validation, config.data.image_size)
+    batches = pipeline.eval_batches(resized, config, parallel.share())
 
     def validate(state: TrainState) -> dict[str, float]:
         found = program.evaluate(state.evaluated, batches)
@@ -135,7 +127,7 @@ def _validator(config: ConfigDict, program: Program, source: RecordSource, split
                 "config.optim.learning_rate, or set config.model.dtype=float32, in a new --workdir"
             )
         counts = PixelCounts(*(found[name] for name in PixelCounts._fields))
-        scores = summarise(labels, found["classes"], counts)
+        scores = summarise(resized.labels, found["classes"], counts)
         return {"loss": float(found["loss"].mean()), **scores}
 
     return validate

@@ -9,12 +9,8 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from busjax.errors import UserError
 from busjax.models.network import Outputs
 from busjax.ops.interface import Array
-
-CLASSIFIER_LOSSES = ("cross_entropy", "focal")
-WEIGHTINGS = ("fixed", "uncertainty")
 
 
 def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
@@ -105,12 +101,3 @@ def combine(terms: dict[str, Array], loss: ConfigDict, uncertainties: dict[str, 
         (jnp.exp(-uncertainties[task]) * value + uncertainties[task])
         for task, value in tasks.items()
     )
-
-
-def check(loss: ConfigDict) -> None:
-    """Raises a UserError where a field of `config.loss` names something unknown."""
-    for field, known in (("classifier", CLASSIFIER_LOSSES), ("weighting", WEIGHTINGS)):
-        if loss[field] not in known:
-            raise UserError(
-                f"config.loss.{field}={loss[field]!r} is unknown: choose one of {known}"
-            )

@@ -8,8 +8,6 @@ import jax
 import optax
 from ml_collections import ConfigDict
 
-from busjax.errors import UserError
-
 
 def schedule(optim: ConfigDict, total_steps: int) -> optax.Schedule:
     """Linear warm-up, then a cosine to `final_fraction` of the peak; maps a step to a rate."""
@@ -24,12 +22,7 @@ def schedule(optim: ConfigDict, total_steps: int) -> optax.Schedule:
 
 
 def optimizer(optim: ConfigDict, total_steps: int) -> optax.GradientTransformation:
-    """Clipping by the global norm, then AdamW whose decay spares norms and biases.
-
-    Raises:
-        UserError: a field is out of its range.
-    """
-    check(optim)
+    """Clipping by the global norm, then AdamW whose decay spares norms and biases."""
     clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
     return optax.chain(
         clip,
@@ -40,13 +33,3 @@ def optimizer(optim: ConfigDict, total_steps: int) -> optax.GradientTransformati
 def decayed(params: Any) -> Any:
     """True for kernels (two dimensions or more), False for scales and biases: a tree of bool."""
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
-
-
-def check(optim: ConfigDict) -> None:
-    """Raises a UserError where a field of `config.optim` is out of its range."""
-    if optim.learning_rate <= 0:
-        raise UserError(f"config.optim.learning_rate={optim.learning_rate} must be above 0")
-    if not 0 <= optim.ema_decay < 1:
-        raise UserError(f"config.optim.ema_decay={optim.ema_decay} must be in [0, 1)")
-    if optim.micro_batches < 1:
-        raise UserError(f"config.optim.micro_batches={optim.micro_batches} must be 1 or more")

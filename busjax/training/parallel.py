@@ -13,20 +13,17 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 from ml_collections import ConfigDict
 
+from busjax.data.pipeline import Share
 from busjax.errors import UserError
 from busjax.training.steps import AXIS
-
-MAPS = ("shard_map", "pmap")
 
 
 def make_mesh(parallel: ConfigDict) -> Mesh:
     """Lines up `config.parallel.devices` devices (0: all of them) along the axis 'data'.
 
     Raises:
-        UserError: more devices than there are, or an unknown way of mapping.
+        UserError: more devices than there are.
     """
-    if parallel.map not in MAPS:
-        raise UserError(f"config.parallel.map={parallel.map!r} is unknown: choose one of {MAPS}")
     devices = jax.devices()
     count = parallel.devices or len(devices)
     if not 1 <= count <= len(devices):
@@ -35,6 +32,11 @@ def make_mesh(parallel: ConfigDict) -> Mesh:
             "give 0 to use them all"
         )
     return Mesh(np.array(devices[:count]), (AXIS,))
+
+
+def share() -> Share:
+    """The part of every batch that this process feeds to its devices."""
+    return Share(jax.process_index(), jax.process_count())
 
 
 def check_batch_size(field: str, size: int, mesh: Mesh, micro_batches: int = 1) -> None:

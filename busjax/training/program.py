@@ -11,7 +11,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
-from busjax.training import losses, optim, parallel, steps
+from busjax.training import optim, parallel, steps
 from busjax.training.steps import AXIS, TrainState
 
 
@@ -24,13 +24,12 @@ class Program:
         schedule: maps a step to the learning rate.
 
     Raises:
-        UserError: fields of the configuration that are unknown or do not fit each other.
+        UserError: fields that do not fit this machine's devices.
     """
 
     def __init__(self, config: ConfigDict, total_steps: int) -> None:
         self._config = config
         self._map = config.parallel.map
-        losses.check(config.loss)
         self.mesh = parallel.make_mesh(config.parallel)
         self._check_sizes()
         self.network = networks.build(config.model, axis_name=AXIS)
@@ -45,8 +44,6 @@ class Program:
 
     def _check_sizes(self) -> None:
         config = self._config
-        size = config.data.image_size
-        networks.check_image_size(size, size, config.model.depth)
         train, evaluation = config.train.batch_size, config.train.eval_batch_size
         micro = config.optim.micro_batches
         parallel.check_batch_size("config.train.batch_size", train, self.mesh, micro)

@@ -2,8 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from busjax.data.augment import augment, check
-from busjax.errors import UserError
+from busjax.data.augment import augment
 from configs.base import get_config
 
 OFF = {
@@ -207,18 +206,3 @@ def test_zero_amounts_of_noise_and_blur_do_nothing():
     new_image, new_mask = augment(image, mask, np.random.default_rng(0), zero)
     np.testing.assert_allclose(new_image, image, atol=1e-6)
     np.testing.assert_array_equal(new_mask, mask)
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"flip_horizontal": 50.0}, r"flip_horizontal is 50.0: it must be a probability"),
-        ({"speckle": -0.1}, "speckle is -0.1: it must be a probability"),
-        ({"rotate": -3.0}, "rotate is -3.0: it must be at least 0"),
-        ({"elastic_sigma": 0.0}, "set elastic to 0"),
-    ],
-)
-def test_check(fields, message):
-    check(get_config().augment)
-    with pytest.raises(UserError, match=message):
-        check(config(**fields))

@@ -273,8 +273,3 @@ def test_nothing_usable(tmp_path):
     (tmp_path / "benign").mkdir()
     with pytest.raises(UserError, match="not one usable image"):
         BusiSource(tmp_path, "skip")
-
-
-def test_unknown_on_bad(folder):
-    with pytest.raises(UserError, match="choose 'error' or 'skip'"):
-        BusiSource(folder, "ignore")

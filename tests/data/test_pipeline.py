@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from busjax.data.pipeline import Resized, eval_batches, steps_per_epoch, train_batches
+from busjax.data.pipeline import Resized, Share, eval_batches, steps_per_epoch, train_batches
 from busjax.data.records import Record
 from busjax.errors import UserError
 from configs.base import get_config
@@ -34,25 +34,23 @@ class FakeSource:
 
 
 SOURCE = FakeSource([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 0])  # 8, 3, 2
+WHOLE = Share()
 
 
 def config(**data):
     result = get_config()
     result.data.update(image_size=16, **data)
+    result.train.update(batch_size=6, eval_batch_size=6)
     return result
 
 
-def train(count, source=SOURCE, ids=None, state=None, augmented=True, channels=1, **options):
+def train(
+    count, ids=SOURCE.ids, share=WHOLE, state=None, augmented=True, channels=1, seed=1, **data
+):
     """The first batches of a training stream, as a list."""
-    data = {
-        key: options.pop(key) for key in ("threads", "prefetch", "oversample") if key in options
-    }
-    all_options = {"batch_size": 6, "seed": 1, **options}
     fields = config(**data)
-    fields.augment.enabled = augmented
-    batches = train_batches(
-        source, ids or source.ids, fields.data, fields.augment, channels, **all_options
-    )
+    fields.seed, fields.augment.enabled, fields.model.image_channels = seed, augmented, channels
+    batches = train_batches(SOURCE, ids, fields, share)
     if state is not None:
         batches.set_state(state)
     result = [next(batches) for _ in range(count)]
@@ -126,12 +124,14 @@ def test_every_epoch_augments_anew():
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_global_batches_do_not_depend_on_the_number_of_processes(count):
-    parts = [train(5, process_index=i, process_count=count) for i in range(count)]
+    parts = [train(5, share=Share(i, count)) for i in range(count)]
     assert all(len(batch["index"]) == 6 // count for part in parts for batch in part)
     assert_equal(joined(parts), train(5))
 
 
-@pytest.mark.parametrize("options", [{"threads": 0}, {"threads": 1}, {"threads": 3, "prefetch": 5}])
+@pytest.mark.parametrize(
+    "options", [{"threads": 0}, {"threads": 1}, {"threads": 3, "prefetch": 5}, {"prefetch": 0}]
+)
 def test_threads_change_nothing(options):
     assert_equal(train(6, **options), train(6))
 
@@ -140,12 +140,13 @@ def test_threads_change_nothing(options):
 def test_resumes_exactly(count):
     """Also with another number of processes than before."""
     fields = config()
-    batches = train_batches(SOURCE, SOURCE.ids, fields.data, fields.augment, 1, 6, 1)
+    fields.seed = 1
+    batches = train_batches(SOURCE, SOURCE.ids, fields, WHOLE)
     for _ in range(4):
         next(batches)
     state = json.loads(json.dumps(batches.get_state()))
     batches.close()
-    parts = [train(4, state=state, process_index=i, process_count=count) for i in range(count)]
+    parts = [train(4, state=state, share=Share(i, count)) for i in range(count)]
     assert_equal(joined(parts), train(8)[4:])
 
 
@@ -173,8 +174,10 @@ def test_steps_per_epoch():
     assert steps_per_epoch(SOURCE, SOURCE.ids, config(oversample=True).data, 6) == 4
 
 
-def evaluate(ids=SOURCE.ids, batch_size=6, threads=2, **options):
-    return list(eval_batches(SOURCE, ids, config(threads=threads).data, 1, batch_size, **options))
+def evaluate(ids=SOURCE.ids, share=WHOLE, channels=1):
+    fields = config()
+    fields.model.image_channels = channels
+    return list(eval_batches(Resized(SOURCE, ids, 16), fields, share))
 
 
 def test_evaluation_is_in_order_and_padded():
@@ -196,16 +199,16 @@ def test_evaluation_is_in_order_and_padded():
 
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_evaluation_by_several_processes(count):
-    parts = [evaluate(process_index=i, process_count=count) for i in range(count)]
+    parts = [evaluate(share=Share(i, count)) for i in range(count)]
     assert {len(part) for part in parts} == {3}
     assert_equal(joined(parts), evaluate())
 
 
 def test_evaluation_can_be_repeated_and_has_no_padding_where_it_fits():
-    batches = eval_batches(SOURCE, SOURCE.ids[:12], config(threads=0).data, 3, 6)
+    batches = eval_batches(Resized(SOURCE, SOURCE.ids[:12], 16), config(threads=0), WHOLE)
     assert_equal(list(batches), list(batches))
     assert [batch["valid"].sum() for batch in batches] == [6, 6]
-    assert next(iter(batches))["image"].shape == (6, 16, 16, 3)
+    assert evaluate(channels=3)[0]["image"].shape == (6, 16, 16, 3)
     assert evaluate(ids=()) == []
 
 
@@ -213,17 +216,11 @@ def test_unusable_arguments():
     with pytest.raises(UserError, match="5 images to train on are fewer than a batch of 6"):
         train(1, ids=SOURCE.ids[:5])
     with pytest.raises(UserError, match="6 images cannot be shared equally by 4 processes"):
-        train(1, process_count=4)
+        train(1, share=Share(0, 4))
     with pytest.raises(UserError, match="shared equally"):
-        evaluate(process_count=4)
+        evaluate(share=Share(0, 4))
     with pytest.raises(UserError, match=r"lacks images asked for \(1 of 2\), such as 'image 99'"):
         evaluate(ids=("image 1", "image 99"))
-    with pytest.raises(UserError, match="neither may be negative"):
-        train(1, threads=-1)
-    fields = config()
-    fields.augment.affine = 8.0
-    with pytest.raises(UserError, match=r"affine is 8\.0"):
-        train_batches(SOURCE, SOURCE.ids, fields.data, fields.augment, 1, 6, 1)
 
 
 class OneRecord(FakeSource):

@@ -97,11 +97,6 @@ def test_busi_or_nothing(tmp_path):
         open_source(data(source="busi"), tmp_path)
 
 
-def test_unknown_source(tmp_path):
-    with pytest.raises(UserError, match="'tfds': choose 'auto', 'busi' or 'phantom'"):
-        open_source(data(source="tfds"), tmp_path)
-
-
 def test_on_bad_is_passed_on(tmp_path):
     write_busi(tmp_path / "busi")
     (tmp_path / "busi/benign/benign (2)_mask.png").unlink()

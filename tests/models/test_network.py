@@ -138,21 +138,5 @@ def test_size_that_does_not_fit_names_the_next(build):
         net.evaluate(net.variables, jnp.zeros((1, 18, 16, 1)))
 
 
-@pytest.mark.parametrize("field", ["name", "norm", "upsample", "gate", "refine", "dtype", "ops"])
-def test_unknown_choice_lists_the_known_ones(config, field):
-    config.model[field] = "nonsense"
-    with pytest.raises(UserError, match=rf"config\.model\.{field}='nonsense'.*choose"):
-        networks.build(config.model)
-
-
-@pytest.mark.parametrize(
-    "fields", [{"depth": 0}, {"width": 0}, {"prune": 3}, {"prune": 1, "deep_supervision": False}]
-)
-def test_fields_out_of_range(config, fields):
-    config.model.update(fields)
-    with pytest.raises(UserError, match=r"config\.model\."):
-        networks.build(config.model)
-
-
 def test_parameters_are_counted():
     assert networks.count_parameters({"a": jnp.zeros((2, 3)), "b": [jnp.zeros(4)]}) == 10

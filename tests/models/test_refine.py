@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.errors import UserError
 from busjax.models import network as networks
 from busjax.models.refine import refine
 
@@ -37,11 +36,6 @@ def test_another_class_may_be_the_normal_one():
         pytest.approx(0.8),
         0.0,
     ]
-
-
-def test_unknown_mode():
-    with pytest.raises(UserError, match="choose one of"):
-        refine(MASK, CLASSES, "both", 2)
 
 
 @pytest.mark.parametrize("name", networks.ARCHITECTURES)

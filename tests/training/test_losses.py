@@ -6,7 +6,6 @@ import numpy as np
 import optax
 import pytest
 
-from busjax.errors import UserError
 from busjax.models.network import Outputs
 from busjax.training import losses
 
@@ -118,10 +117,3 @@ def test_combine_with_learnt_weights(config):
     gradient = jax.grad(lambda s: losses.combine(terms, config.loss, s).sum())
     best = {"segmentation": jnp.log(0.3), "classification": jnp.log(0.4)}
     assert optax.tree.norm(gradient(best)) < 1e-6
-
-
-@pytest.mark.parametrize("field", ["classifier", "weighting"])
-def test_unknown_choice(config, field):
-    config.loss[field] = "nonsense"
-    with pytest.raises(UserError, match=rf"config\.loss\.{field}.*choose"):
-        losses.check(config.loss)

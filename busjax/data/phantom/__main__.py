@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from absl import app, flags
 from matplotlib.figure import Figure
 
+from busjax.classes import CLASSES
 from busjax.data.phantom.source import PhantomSource
-from busjax.data.records import CLASSES
 
 _OUT = flags.DEFINE_string("out", "docs/images/phantoms.png", "the PNG file to write")
 _SEED = flags.DEFINE_integer("seed", 0, "another seed, other phantoms")

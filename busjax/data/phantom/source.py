@@ -5,33 +5,25 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from busjax.classes import BENIGN, CLASSES, MALIGNANT
 from busjax.data.phantom.anatomy import GRID, draw_breast
 from busjax.data.phantom.imaging import draw_scanner, scan
 from busjax.data.phantom.lesion import draw_benign, draw_malignant, insert_mass
-from busjax.data.records import BENIGN, CLASSES, MALIGNANT, Record
-from busjax.errors import UserError
+from busjax.data.records import Record
 
 
 class PhantomSource:
     """Synthetic records, each a function of the seed and its index alone.
 
     Args:
-        count: records; their classes take turns, in the order of `CLASSES`.
-        seed: another seed, other phantoms.
-        size: pixels a side; the same scenes at any size.
-
-    Raises:
-        UserError: a count or size below 1, or a negative seed.
+        count: records, 1 or more; their classes take turns, in the order of `CLASSES`.
+        seed: 0 or more; another seed, other phantoms.
+        size: pixels a side, 1 or more; the same scenes at any size.
     """
 
     name = "phantom"
 
     def __init__(self, count: int, seed: int, size: int) -> None:
-        if count < 1 or size < 1 or seed < 0:
-            raise UserError(
-                f"phantoms need count >= 1, size >= 1 and seed >= 0, not {count}, {size}, {seed}:"
-                " set data.phantom_count, data.image_size and data.phantom_seed"
-            )
         self._seed = seed
         self._size = size
         self.ids = tuple(f"phantom {index:04d}" for index in range(count))

@@ -1,0 +1,239 @@
+"""Range or choices of every field of `base.py`; checked once, before anything is read.
+
+A new field is a line there and a line here (a test holds the two together). Names that stand for
+code, such as those of the architectures, are the keys of the table that the code keeps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from ml_collections import ConfigDict
+
+_LARGEST = 2**31 - 1  # fits whatever kind of integer a library keeps it in
+
+
+@dataclasses.dataclass(frozen=True)
+class OneOf:
+    """One of a few values."""
+
+    choices: tuple[Any, ...]
+
+    def allows(self, value: Any) -> bool:
+        return type(value) in {type(choice) for choice in self.choices} and value in self.choices
+
+    def __str__(self) -> str:
+        return "one of " + ", ".join(repr(choice) for choice in self.choices)
+
+
+@dataclasses.dataclass(frozen=True)
+class Whole:
+    """A whole number in [low, high]."""
+
+    low: int
+    high: int = _LARGEST
+
+    def allows(self, value: Any) -> bool:
+        return type(value) is int and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        top = "or more" if self.high == _LARGEST else f"to {self.high}"
+        return f"a whole number, {self.low} {top}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Real:
+    """A finite number between two ends, which count unless they are open."""
+
+    low: float
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def allows(self, value: Any) -> bool:
+        if type(value) not in (int, float) or not math.isfinite(value):
+            return False
+        above = value > self.low if self.open_low else value >= self.low
+        return above and (value < self.high if self.open_high else value <= self.high)
+
+    def __str__(self) -> str:
+        opening = "(" if self.open_low else "["
+        closing = ")" if self.open_high or math.isinf(self.high) else "]"
+        return f"a number in {opening}{self.low:g}, {self.high:g}{closing}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """Any text, such as a path; whether the file is there is told by who opens it."""
+
+    empty: bool = True
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and (self.empty or bool(value.strip()))
+
+    def __str__(self) -> str:
+        return "a text" if self.empty else "a text that is not empty"
+
+
+@dataclasses.dataclass(frozen=True)
+class SumOf:
+    """Names joined by '+'."""
+
+    names: tuple[str, ...]
+
+    def allows(self, value: Any) -> bool:
+        return isinstance(value, str) and not set(value.split("+")) - set(self.names)
+
+    def __str__(self) -> str:
+        return f"one or, joined by '+', several of {', '.join(self.names)}"
+
+
+Rule = OneOf | Whole | Real | Text | SumOf
+
+_FLAG = OneOf((False, True))
+_PROBABILITY = Real(0, 1)
+_SHARE = Real(0, 1, open_high=True)  # 1 would leave nothing
+_PART = Real(0, 1, open_low=True, open_high=True)
+_NOT_NEGATIVE = Real(0)
+_POSITIVE = Whole(1)
+_SCORES_BY_CLASS = ("dice", "dice_median", "iou", "sensitivity", "f1", "auc")
+_CLASSES = ("benign", "malignant", "normal")
+
+# Validation scores of which higher is better.
+SCORES = (
+    *("dice_average", "dice_median", "iou_average"),
+    *("accuracy", "balanced_accuracy", "f1_weighted", "auc_macro"),
+    *(f"{score}_{name}" for score in _SCORES_BY_CLASS for name in _CLASSES),
+)
+
+FIELDS: dict[str, Rule] = {
+    "name": Text(empty=False),
+    "seed": Whole(0),
+    "model.name": OneOf(("unet", "gated_unet", "unetpp")),
+    "model.image_channels": OneOf((1, 3)),
+    "model.width": _POSITIVE,
+    "model.depth": Whole(1, 10),
+    "model.norm": OneOf(("batch", "group", "instance")),
+    "model.norm_groups": _POSITIVE,
+    "model.batch_norm_momentum": _SHARE,
+    "model.activation_slope": _SHARE,
+    "model.dropout": _SHARE,
+    "model.upsample": OneOf(("transposed", "bilinear")),
+    "model.gate": OneOf(("unit", "attention")),
+    "model.deep_supervision": _FLAG,
+    "model.prune": Whole(0),
+    "model.classifier_hidden": _POSITIVE,
+    "model.classifier_dropout": _SHARE,
+    "model.refine": OneOf(("none", "hard", "soft")),
+    "model.dtype": OneOf(("auto", "float32", "bfloat16")),
+    "model.ops": OneOf(("auto", "reference", "cpu")),
+    "data.source": OneOf(("auto", "busi", "phantom")),
+    "data.dir": Text(),
+    "data.curation": Text(empty=False),
+    "data.groups": Text(),
+    "data.on_bad": OneOf(("error", "skip")),
+    "data.image_size": Whole(2, 4096),
+    "data.phantom_count": _POSITIVE,
+    "data.phantom_seed": Whole(0),
+    "data.validation_fraction": _PART,
+    "data.test_fraction": _PART,
+    "data.split_seed": Whole(0),
+    "data.split_file": Text(),
+    "data.oversample": _FLAG,
+    "data.threads": Whole(0, 1024),
+    "data.prefetch": Whole(0, 1024),
+    "augment.enabled": _FLAG,
+    "augment.flip_horizontal": _PROBABILITY,
+    "augment.flip_vertical": _PROBABILITY,
+    "augment.affine": _PROBABILITY,
+    "augment.rotate": Real(0, 180),
+    "augment.scale": Real(0, 4),
+    "augment.shear": Real(0, 80),
+    "augment.translate": Real(0, 1),
+    "augment.elastic": _PROBABILITY,
+    "augment.elastic_alpha": Real(0, 1),
+    "augment.elastic_sigma": Real(0.005, 1),
+    "augment.brightness": Real(0, 1),
+    "augment.contrast": Real(0, 1),
+    "augment.gamma": Real(0, 4),
+    "augment.speckle": _PROBABILITY,
+    "augment.speckle_sigma": Real(0, 4),
+    "augment.blur": _PROBABILITY,
+    "augment.blur_sigma": Real(0, 1),
+    "loss.dice": _NOT_NEGATIVE,
+    "loss.bce": _NOT_NEGATIVE,
+    "loss.segmentation": _NOT_NEGATIVE,
+    "loss.classification": _NOT_NEGATIVE,
+    "loss.classifier": OneOf(("cross_entropy", "focal")),
+    "loss.focal_gamma": _NOT_NEGATIVE,
+    "loss.label_smoothing": _SHARE,
+    "loss.weighting": OneOf(("fixed", "uncertainty")),
+    "optim.learning_rate": Real(0, open_low=True),
+    "optim.final_fraction": Real(0, 1),
+    "optim.warmup_fraction": Real(0, 1),
+    "optim.weight_decay": _NOT_NEGATIVE,
+    "optim.clip_norm": _NOT_NEGATIVE,
+    "optim.ema_decay": _SHARE,
+    "optim.micro_batches": _POSITIVE,
+    "train.batch_size": _POSITIVE,
+    "train.eval_batch_size": _POSITIVE,
+    "train.epochs": _POSITIVE,
+    "train.checkpoint_epochs": _POSITIVE,
+    "train.monitor": SumOf(SCORES),
+    "parallel.map": OneOf(("shard_map", "pmap")),
+    "parallel.devices": Whole(0),
+}
+
+
+def problems(config: ConfigDict) -> list[str]:
+    """Says what is wrong with the fields of a configuration, a clause each; nothing: it is sound.
+
+    Fields that are missing or that do not exist (a run of another version) are told as well.
+    """
+    values = flatten(config.to_dict())
+    found = [f"config.{field} is missing" for field in FIELDS if field not in values]
+    found += [f"config.{field} does not exist" for field in values if field not in FIELDS]
+    found += [
+        f"config.{field}={values[field]!r} must be {rule}"
+        for field, rule in FIELDS.items()
+        if field in values and not rule.allows(values[field])
+    ]
+    return found or _contradictions(config)
+
+
+def _contradictions(config: ConfigDict) -> list[str]:
+    """What is wrong with fields, each in its range, that do not fit together."""
+    model, data, loss = config.model, config.data, config.loss
+    found = []
+    step = 2**model.depth
+    if data.image_size % step:
+        found.append(
+            f"config.data.image_size={data.image_size} must be divisible by {step} for "
+            f"config.model.depth={model.depth}: the next size that fits is "
+            f"{-(-data.image_size // step) * step}"
+        )
+    if model.prune > model.depth:
+        found.append(f"config.model.prune={model.prune} must be at most {model.depth}, the depth")
+    if model.prune and not model.deep_supervision:
+        found.append("config.model.prune needs config.model.deep_supervision: X[0,prune] has no "
+                     "mask else")  # fmt: skip
+    if data.validation_fraction + data.test_fraction >= 1:
+        found.append(
+            f"config.data.validation_fraction={data.validation_fraction} and config.data."
+            f"test_fraction={data.test_fraction} leave nothing to train on: their sum must be "
+            "below 1"
+        )
+    if not loss.segmentation * (loss.dice + loss.bce) + loss.classification:
+        found.append("every weight of config.loss is 0: there is nothing to learn")
+    return found
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """{'model': {'name': 'unet'}} -> {'model.name': 'unet'}."""
+    flat: dict[str, Any] = {}
+    for name, value in tree.items():
+        nested = isinstance(value, dict)
+        flat |= flatten(value, f"{prefix}{name}.") if nested else {prefix + name: value}
+    return flat
