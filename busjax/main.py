@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,22 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/<name o
 _MODE = flags.DEFINE_enum(
     "mode", "train", MODES, "train: train, evaluate on the test split, report; evaluate: the rest."
 )
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator",
+    None,
+    "HOST:PORT of process 0 of a run of several processes [$BUSJAX_COORDINATOR; detected on TPU "
+    "VMs, SLURM and GKE].",
+)
+_PROCESSES = flags.DEFINE_integer(
+    "processes",
+    None,
+    "Processes of the run [$BUSJAX_PROCESSES; detected likewise]; 1: this one alone.",
+)
+_PROCESS_INDEX = flags.DEFINE_integer(
+    "process_index",
+    None,
+    "Index of this process, from 0 [$BUSJAX_PROCESS_INDEX; detected likewise].",
+)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -40,12 +57,36 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _run() -> None:
-    # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
-    from busjax import run
-
     config = _config()
     if found := fields.problems(config):
         raise UserError("; ".join(found))
+    # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
+    from busjax.training import processes
+
+    coordinator = _COORDINATOR.value or os.environ.get("BUSJAX_COORDINATOR")
+    count = _whole(_PROCESSES.value, "BUSJAX_PROCESSES")
+    index = _whole(_PROCESS_INDEX.value, "BUSJAX_PROCESS_INDEX")
+    processes.join(processes.Place(coordinator, count, index), config.parallel.timeout)
+    try:
+        _run_mode(config)
+    except Exception as error:
+        if isinstance(error, UserError) or processes.alone():
+            raise
+        processes.leave(error)
+
+
+def _whole(flag: int | None, variable: str) -> int | None:
+    text = os.environ.get(variable)
+    if flag is not None or text is None:
+        return flag
+    if not text.isdecimal():
+        raise UserError(f"the environment variable {variable}={text} must be a whole number")
+    return int(text)
+
+
+def _run_mode(config: ConfigDict) -> None:
+    from busjax import run
+
     workdir = Path(_WORKDIR.value or f"runs/{config.name}").expanduser()
     if _MODE.value == "evaluate":
         run.evaluate_only(config, workdir)

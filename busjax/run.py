@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,13 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.report import write_report
-from busjax.training import checkpoint
+from busjax.training import checkpoint, processes
 from busjax.training.loop import train
 from configs.fields import flatten
 
 CONFIG_FILE = "config.json"
 SPLIT_FILE = "split.json"
+_SECONDS_TO_APPEAR = 60
 
 # Fields that change where or how fast a run is computed, not what is computed.
 _FREE_FIELDS = frozenset(
@@ -30,6 +33,7 @@ _FREE_FIELDS = frozenset(
         "train.eval_batch_size",
         "parallel.map",
         "parallel.devices",
+        "parallel.timeout",
         "model.ops",
         "model.dtype",
     }
@@ -40,11 +44,11 @@ _INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune"}
 
 def train_and_evaluate(config: ConfigDict, workdir: Path) -> None:
     """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report."""
-    check_same_run(config, workdir, _FREE_FIELDS)
-    source = _open_source(config)
-    split = _split(config, workdir, source)
+    source, split = _prepare(config, workdir, _FREE_FIELDS)
     _print_parts(split)
-    _write_json(workdir / CONFIG_FILE, config.to_dict())
+    if processes.is_first():
+        _save(config, workdir, source, split)
+    processes.together(lambda: _check_shared(workdir))
     train(config, workdir, source, split)
     _evaluate_and_report(config, workdir, source, split)
 
@@ -53,9 +57,7 @@ def evaluate_only(config: ConfigDict, workdir: Path) -> None:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
     if not (workdir / CONFIG_FILE).exists():
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
-    check_same_run(config, workdir, _INFERENCE_FIELDS)
-    source = _open_source(config)
-    split = _split(config, workdir, source)
+    source, split = _prepare(config, workdir, _INFERENCE_FIELDS)
     _evaluate_and_report(config, workdir, source, split)
 
 
@@ -94,6 +96,39 @@ def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> N
         )
 
 
+def _prepare(config: ConfigDict, workdir: Path, free: frozenset[str]) -> tuple[RecordSource, Split]:
+    """Reads, in every process, what the run is made on; nothing is written before all agree."""
+
+    def read() -> tuple[RecordSource, Split]:
+        check_same_run(config, workdir, free)
+        source = _open_source(config)
+        return source, _split(config, workdir, source)
+
+    source, split = processes.together(read)
+    settings = {field: v for field, v in flatten(config.to_dict()).items() if field != "data.dir"}
+    told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
+    processes.agree("the settings or images", hashlib.sha256(told.encode()).hexdigest())
+    return source, split
+
+
+def _save(config: ConfigDict, workdir: Path, source: RecordSource, split: Split) -> None:
+    """Leaves what the run is made on in its folder."""
+    _write_json(workdir / CONFIG_FILE, config.to_dict())
+    splits.save(split, workdir / SPLIT_FILE, source=source.name, description=source.description)
+
+
+def _check_shared(workdir: Path) -> None:
+    """What the first process has just written must be there for the others."""
+    for _ in range(_SECONDS_TO_APPEAR):
+        if (workdir / CONFIG_FILE).exists():
+            return
+        time.sleep(1)  # a network file system remembers for a while that a file was missing
+    raise UserError(
+        f"--workdir={workdir} is not the same folder in all processes: give one on a file system "
+        "that they share"
+    )
+
+
 def _open_source(config: ConfigDict) -> RecordSource:
     source = sources.open_source(config.data, Path.cwd())
     print(source.description, flush=True)
@@ -101,10 +136,9 @@ def _open_source(config: ConfigDict) -> RecordSource:
 
 
 def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
-    """The split of the run: as saved beside it, else as given, else drawn; saved and checked."""
+    """The split of the run: as saved beside it, else as given, else drawn; checked."""
     path = workdir / SPLIT_FILE
-    saved = path.exists() and checkpoint.exist(workdir)
-    if saved:
+    if path.exists() and checkpoint.exist(workdir):
         _check_same_source(path, source)
         split = splits.load(path)
     elif config.data.split_file:
@@ -125,8 +159,6 @@ def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
                 f"the {part} split is empty: set config.data.validation_fraction and "
                 "config.data.test_fraction so that each part gets images"
             )
-    if not saved:
-        splits.save(split, path, source=source.name, description=source.description)
     return split
 
 
@@ -143,6 +175,8 @@ def _evaluate_and_report(
     config: ConfigDict, workdir: Path, source: RecordSource, split: Split
 ) -> None:
     summary = evaluate(config, workdir, source, split.test)
+    if not processes.is_first():
+        return
     report = write_report(workdir)
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)

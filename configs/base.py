@@ -128,4 +128,5 @@ def _parallel() -> ConfigDict:
     parallel = ConfigDict()
     parallel.map = "shard_map"  # 'shard_map' (under jit) | 'pmap'
     parallel.devices = 0  # devices to use; 0: all
+    parallel.timeout = 300  # seconds that one of several processes waits for another
     return parallel

@@ -184,6 +184,7 @@ FIELDS: dict[str, Rule] = {
     "train.monitor": SumOf(SCORES),
     "parallel.map": OneOf(("shard_map", "pmap")),
     "parallel.devices": Whole(0),
+    "parallel.timeout": Whole(1, 86_400),
 }
 
 

@@ -97,6 +97,7 @@ def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
     config.data.split_seed = 9
     source = run.sources.open_source(config.data, tmp_path)
     split = run._split(config, tmp_path, source)
+    run._save(config, tmp_path, source, split)
     assert list(split.test) == json.loads((tmp_path / "split.json").read_text())["test"]
     assert list(split.test) != json.loads((workdir / "split.json").read_text())["test"]
 

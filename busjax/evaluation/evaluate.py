@@ -19,7 +19,7 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.metrics.segmentation import PixelCounts
 from busjax.models.network import activation_dtype, count_parameters
-from busjax.training import parallel
+from busjax.training import parallel, processes
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
 
@@ -57,10 +57,11 @@ def evaluate(
         "parameters": count_parameters(state.evaluated["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
-    predictions = results.Predictions(
-        np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
-    )
-    results.write(workdir, rows, summary, predictions)
+    if processes.is_first():
+        predictions = results.Predictions(
+            np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
+        )
+        results.write(workdir, rows, summary, predictions)
     return summary
 
 

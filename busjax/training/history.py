@@ -9,14 +9,22 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
+from busjax.training import processes
+
 FILE = "history.jsonl"
 EVENTS = "tensorboard"
 
 
 class History:
-    """Writes what each epoch reached; epochs from `first_epoch` on are written anew."""
+    """Writes what each epoch reached; epochs from `first_epoch` on are written anew.
+
+    Of several processes only the first writes.
+    """
 
     def __init__(self, workdir: Path, first_epoch: int, first_step: int) -> None:
+        self._events: SummaryWriter | None = None
+        if not processes.is_first():
+            return
         self._path = Path(workdir) / FILE
         kept = [row for row in read(workdir) if row["epoch"] < first_epoch]
         self._path.write_text("".join(_line(row) for row in kept), encoding="utf-8")
@@ -27,10 +35,13 @@ class History:
 
     def close(self) -> None:
         """Ends the file of events."""
-        self._events.close()
+        if self._events is not None:
+            self._events.close()
 
     def append(self, row: dict[str, Any]) -> None:
         """Adds an epoch: numbers by name, one level of nesting ('train', 'validation')."""
+        if self._events is None:
+            return
         with self._path.open("a", encoding="utf-8") as file:
             file.write(_line(row))
         for name, value in row.items():

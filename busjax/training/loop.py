@@ -67,7 +67,7 @@ def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split)
             if epoch % config.train.checkpoint_epochs == 0 or epoch == config.train.epochs:
                 data = {"epoch": epoch, "iterator": batches.get_state()}
                 score = monitored(validation, config.train.monitor)
-                checkpoints.save(row["step"], state, data, score)
+                checkpoints.save(row["step"], program.saved(state), data, score)
 
 
 def monitored(scores: dict[str, float], monitor: str) -> float:

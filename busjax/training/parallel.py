@@ -24,8 +24,14 @@ def make_mesh(parallel: ConfigDict) -> Mesh:
     Raises:
         UserError: more devices than there are.
     """
-    devices = jax.devices()
+    # A process feeds neighbours along the axis: its part of a batch is one piece.
+    devices = sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
     count = parallel.devices or len(devices)
+    if count != len(devices) and jax.process_count() > 1:
+        raise UserError(
+            f"config.parallel.devices={count}: {jax.process_count()} processes use all of their "
+            "devices; give 0"
+        )
     if not 1 <= count <= len(devices):
         raise UserError(
             f"config.parallel.devices={count}, but this machine has {len(devices)}: "
@@ -101,6 +107,16 @@ def replicated(mesh: Mesh) -> NamedSharding:
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a tree on every device of the mesh."""
     return jax.device_put(tree, replicated(mesh))
+
+
+def globalise(tree: Any, mesh: Mesh) -> Any:
+    """Makes what every device holds whole one array over all processes, as a checkpoint needs it.
+
+    pmap knows the devices of its own process only; what shard_map returns is left as it is.
+    """
+    if jax.process_count() == 1:
+        return tree
+    return multihost_utils.host_local_array_to_global_array(tree, mesh, P())
 
 
 def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:

@@ -69,6 +69,10 @@ class Program:
         """One step on this process's share of a batch; the state given is used up."""
         return self._train_step(state, parallel.shard_batch(batch, self.mesh, self._map))
 
+    def saved(self, state: TrainState) -> TrainState:
+        """The state as a checkpoint takes it, over all processes."""
+        return parallel.globalise(state, self.mesh)
+
     def evaluate(
         self, variables: Any, batches: Iterable[dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
