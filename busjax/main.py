@@ -52,7 +52,8 @@ def main(argv: Sequence[str]) -> None:
     except UserError as error:
         _fail(str(error))
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        line = "stopped; the same command goes on from the last checkpoint"
+        print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
         sys.exit(130)
 
 

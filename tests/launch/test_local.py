@@ -1,0 +1,196 @@
+"""Really started processes: what the launcher does with them, and a run of two of them."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+LAUNCH = [sys.executable, "-m", "launch.local"]
+RUN = [
+    *(sys.executable, "-m", "busjax.main", "--config=configs/unetpp.py"),
+    *(f"--config.model.{field}" for field in ("width=4", "depth=1", "ops=reference")),
+    *("--config.model.dtype=float32", "--config.model.classifier_hidden=8"),
+    *(f"--config.data.{field}" for field in ("source=phantom", "phantom_count=40")),
+    *("--config.data.image_size=16", "--config.data.test_fraction=0.25"),
+    # A step an epoch, so that the history holds every step.
+    *(f"--config.train.{field}" for field in ("batch_size=24", "eval_batch_size=8", "epochs=10")),
+    "--config.parallel.timeout=60",
+]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Compiles little, and once."""
+    cache = tmp_path_factory.mktemp("cache")
+    fast = {
+        "JAX_COMPILATION_CACHE_DIR": str(cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_PLATFORMS": "cpu",
+    }
+    return {**os.environ, **fast}
+
+
+def launch(processes, *command, environment=None, options=()):
+    return subprocess.run(
+        [*LAUNCH, f"--processes={processes}", *options, "--", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def shell(script, processes=2, options=()):
+    return launch(processes, "sh", "-c", script, options=options)
+
+
+def test_each_process_gets_its_place_and_its_lines_bear_its_index():
+    done = shell(
+        'echo "$BUSJAX_PROCESS_INDEX of $BUSJAX_PROCESSES at $BUSJAX_COORDINATOR"; echo no >&2', 3
+    )
+    assert done.returncode == 0
+    lines = sorted(done.stdout.splitlines())
+    assert [line.rpartition(":")[0] for line in lines] == [
+        f"[{i}] {i} of 3 at 127.0.0.1" for i in range(3)
+    ]
+    assert len({line.rpartition(":")[2] for line in lines}) == 1  # one port for all
+    assert sorted(done.stderr.splitlines()) == ["[0] no", "[1] no", "[2] no"]
+
+
+def test_devices_are_shared_out():
+    script = 'echo "$JAX_NUM_CPU_DEVICES $CUDA_VISIBLE_DEVICES"'
+    assert sorted(shell(script, options=["--cpu_devices=3"]).stdout.split()) == [
+        "3", "3", "[0]", "[1]",
+    ]  # fmt: skip
+    lines = sorted(shell(script, options=["--gpus=2"]).stdout.splitlines())
+    assert [line.split()[-1] for line in lines] == ["0,1", "2,3"]
+
+
+@pytest.mark.parametrize(("ending", "code"), [("exit 7", 7), ("kill -9 $$", 137)])
+def test_the_first_failure_ends_all_and_its_code_is_returned(ending, code):
+    start = time.monotonic()
+    done = shell(f'[ "$BUSJAX_PROCESS_INDEX" = 1 ] && {ending}; exec sleep 60')
+    assert done.returncode == code
+    assert time.monotonic() - start < 20
+    assert done.stderr == f"launch: process 1 ended with code {code}: the others are ended\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_reaches_all(number):
+    script = "trap 'echo told; exit 0' INT TERM; echo ready; while :; do sleep 0.1; done"
+    with subprocess.Popen(
+        [*LAUNCH, "--processes=2", "--", "sh", "-c", script],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    ) as launcher:  # fmt: skip
+        ready = [launcher.stdout.readline() for _ in range(2)]
+        launcher.send_signal(number)
+        rest, _ = launcher.communicate(timeout=30)
+        assert sorted(ready) == ["[0] ready\n", "[1] ready\n"]
+        assert sorted(rest.splitlines()) == ["[0] told", "[1] told"]
+        assert launcher.returncode == 128 + number
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--processes=2", "--", "no-such-command"], 1, "no-such-command cannot be started"),
+        (["--processes=0", "--", "true"], 2, "must be a whole number"),
+        (["--processes=2"], 2, "COMMAND"),
+    ],
+)
+def test_what_cannot_be_started(arguments, code, message):
+    done = subprocess.run([*LAUNCH, *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == code
+    assert message in done.stderr.splitlines()[-1]
+
+
+def history(workdir):
+    path = workdir / "history.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def images(workdir):
+    """The rows of images.csv: its words and whole numbers, and its fractions."""
+    with (workdir / "evaluation" / "images.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    fractions = ("p_benign", "p_malignant", "p_normal", "dice", "iou")
+    exact = [{key: value for key, value in row.items() if key not in fractions} for row in rows]
+    return exact, np.array([[float(row[key]) for key in fractions] for row in rows])
+
+
+def children(pid):
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def kill_after(epochs, workdir, environment):
+    """Starts two processes and kills them and their launcher when so many epochs are done."""
+    command = [*LAUNCH, "--processes=2", "--cpu_devices=2", "--", *RUN, f"--workdir={workdir}"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
+    ) as launcher:
+        deadline = time.monotonic() + 90
+        while len(history(workdir)) < epochs:
+            assert launcher.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        for pid in [*children(launcher.pid), launcher.pid]:
+            os.kill(pid, signal.SIGKILL)
+    return len(history(workdir))
+
+
+def test_two_processes_killed_and_started_again_are_as_one_that_ran_through(tmp_path, environment):
+    """Two of two devices against one of four, over ten steps; then the images and the report."""
+    one, two = tmp_path / "one", tmp_path / "two"
+    options = ["--cpu_devices=4"]
+    done = launch(1, *RUN, f"--workdir={one}", environment=environment, options=options)
+    assert done.returncode == 0, done.stderr
+    assert 3 <= kill_after(3, two, environment) < 10
+    options = ["--cpu_devices=2"]
+    done = launch(2, *RUN, f"--workdir={two}", environment=environment, options=options)
+    assert done.returncode == 0, done.stderr
+
+    assert "[0] going on after epoch" in done.stdout
+    assert not [line for line in done.stdout.splitlines() if line.startswith("[1]")]
+    first, second = history(one), history(two)
+    assert [row["step"] for row in first] == [row["step"] for row in second] == [*range(1, 11)]
+    for row, other in zip(first, second, strict=True):
+        assert other["train"] == pytest.approx(row["train"], rel=1e-5)
+        assert other["validation"] == pytest.approx(row["validation"], rel=1e-4, nan_ok=True)
+    (exact, fractions), (others, other_fractions) = images(one), images(two)
+    assert exact == others
+    assert len(exact) == 10
+    np.testing.assert_allclose(other_fractions, fractions, rtol=1e-4, atol=1e-5)
+    assert [path.name for path in two.rglob("*.html")] == ["report.html"]
+    assert not [path for path in two.rglob("*") if "tmp" in path.name]
+
+
+def test_an_error_of_one_process_ends_both_with_its_line(tmp_path, environment):
+    script = 'exec "$@" --config.data.source=busi --config.data.dir=/nowhere$BUSJAX_PROCESS_INDEX'
+    command = ["sh", "-c", script, "sh", *RUN, f"--workdir={tmp_path}"]
+    done = launch(2, *command, environment=environment)
+    assert done.returncode == 1
+    told = [line for line in done.stderr.splitlines() if "busjax:" in line]
+    assert len(told) == 1, done.stderr
+    assert told[0].startswith("[0] busjax: '/nowhere0' is no BUSI folder")
+
+
+def test_one_line_where_the_others_do_not_come(tmp_path, environment):
+    place = ["--coordinator=127.0.0.1:9", "--processes=2", "--process_index=1"]
+    done = subprocess.run(
+        [*RUN, f"--workdir={tmp_path}", *place, "--config.parallel.timeout=1"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("busjax: process 1 of 2 has not met the others at 127.0.0.1:9 within 1")
