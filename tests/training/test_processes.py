@@ -1,5 +1,8 @@
 """Where a process stands in its run, and what one process alone does; two: tests/launch."""
 
+import subprocess
+import sys
+
 import pytest
 
 from busjax.errors import UserError
@@ -33,15 +36,24 @@ def test_places_that_fit():
     Place()
 
 
-@pytest.mark.parametrize("place", [Place(), Place(count=1)])
-def test_one_process_alone_is_left_as_it_is(place, capfd):
-    processes.join(place, 1)
+def test_one_process_alone_is_left_as_it_is(capfd):
+    processes.join(Place(count=1), 1)
     assert processes.alone()
     assert processes.is_first()
     assert processes.together(lambda: 3) == 3
     processes.agree("anything", "text")
     print("heard")
     assert capfd.readouterr().out == "heard\n"
+
+
+def test_where_no_cluster_is_detected_a_process_is_alone():
+    """In a process of its own: JAX joins only before it has touched a device."""
+    code = (
+        "from busjax.training import processes; processes.join(processes.Place(), 5);"
+        "assert processes.alone(); print('heard')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("heard\n", 0), done.stderr
 
 
 def test_an_error_of_one_process_alone_is_raised_as_it_is():
