@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags, logging
+from etils import epath
 from ml_collections import ConfigDict, config_flags
 
+from busjax import files
 from busjax.allocator import restart_tuned
 from busjax.errors import UserError
 from configs import fields
@@ -88,7 +89,7 @@ def _whole(flag: int | None, variable: str) -> int | None:
 def _run_mode(config: ConfigDict) -> None:
     from busjax import run
 
-    workdir = Path(_WORKDIR.value or f"runs/{config.name}").expanduser()
+    workdir = files.locate(_WORKDIR.value or f"runs/{config.name}")
     if _MODE.value == "evaluate":
         run.evaluate_only(config, workdir)
     else:
@@ -102,7 +103,7 @@ def _config() -> ConfigDict:
     if _MODE.value == "evaluate" and _WORKDIR.value:
         from busjax import run
 
-        return run.saved_config(Path(_WORKDIR.value).expanduser())
+        return run.saved_config(files.locate(_WORKDIR.value))
     raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
 
 
@@ -116,11 +117,17 @@ def _loaded(config: ConfigDict) -> ConfigDict:
     return config
 
 
-def _make_folder(workdir: Path) -> None:
+def _make_folder(workdir: epath.Path) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--workdir={workdir} cannot be made: {error.strerror}") from error
+    except ImportError as error:
+        raise UserError(f"--workdir={workdir} needs pip install 'busjax[gcs]' ({error})") from error
+    except Exception as error:
+        if not files.is_remote(workdir) and not isinstance(error, OSError):
+            raise
+        # What a bucket answers has the types of many libraries.
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(f"--workdir={workdir} cannot be made: {reason}") from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

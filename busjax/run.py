@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from pathlib import Path
 from typing import Any
 
+from etils import epath
 from ml_collections import ConfigDict
 
+from busjax import files
 from busjax.data import sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -42,7 +44,7 @@ _FREE_FIELDS = frozenset(
 _INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune"}
 
 
-def train_and_evaluate(config: ConfigDict, workdir: Path) -> None:
+def train_and_evaluate(config: ConfigDict, workdir: epath.Path) -> None:
     """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report."""
     source, split = _prepare(config, workdir, _FREE_FIELDS)
     _print_parts(split)
@@ -53,7 +55,7 @@ def train_and_evaluate(config: ConfigDict, workdir: Path) -> None:
     _evaluate_and_report(config, workdir, source, split)
 
 
-def evaluate_only(config: ConfigDict, workdir: Path) -> None:
+def evaluate_only(config: ConfigDict, workdir: epath.Path) -> None:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
     if not (workdir / CONFIG_FILE).exists():
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
@@ -61,7 +63,7 @@ def evaluate_only(config: ConfigDict, workdir: Path) -> None:
     _evaluate_and_report(config, workdir, source, split)
 
 
-def saved_config(workdir: Path) -> ConfigDict:
+def saved_config(workdir: epath.Path) -> ConfigDict:
     """The configuration that a run was trained with.
 
     Raises:
@@ -76,7 +78,7 @@ def saved_config(workdir: Path) -> ConfigDict:
         ) from error
 
 
-def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> None:
+def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]) -> None:
     """Raises a UserError where `workdir` holds a run with another configuration.
 
     A run that has no checkpoint yet is no loss: it is begun anew.
@@ -96,7 +98,9 @@ def check_same_run(config: ConfigDict, workdir: Path, free: frozenset[str]) -> N
         )
 
 
-def _prepare(config: ConfigDict, workdir: Path, free: frozenset[str]) -> tuple[RecordSource, Split]:
+def _prepare(
+    config: ConfigDict, workdir: epath.Path, free: frozenset[str]
+) -> tuple[RecordSource, Split]:
     """Reads, in every process, what the run is made on; nothing is written before all agree."""
 
     def read() -> tuple[RecordSource, Split]:
@@ -111,13 +115,13 @@ def _prepare(config: ConfigDict, workdir: Path, free: frozenset[str]) -> tuple[R
     return source, split
 
 
-def _save(config: ConfigDict, workdir: Path, source: RecordSource, split: Split) -> None:
+def _save(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Leaves what the run is made on in its folder."""
     _write_json(workdir / CONFIG_FILE, config.to_dict())
     splits.save(split, workdir / SPLIT_FILE, source=source.name, description=source.description)
 
 
-def _check_shared(workdir: Path) -> None:
+def _check_shared(workdir: epath.Path) -> None:
     """What the first process has just written must be there for the others."""
     for _ in range(_SECONDS_TO_APPEAR):
         if (workdir / CONFIG_FILE).exists():
@@ -130,19 +134,19 @@ def _check_shared(workdir: Path) -> None:
 
 
 def _open_source(config: ConfigDict) -> RecordSource:
-    source = sources.open_source(config.data, Path.cwd())
+    source = sources.open_source(config.data, os.getcwd())
     print(source.description, flush=True)
     return source
 
 
-def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
+def _split(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> Split:
     """The split of the run: as saved beside it, else as given, else drawn; checked."""
     path = workdir / SPLIT_FILE
     if path.exists() and checkpoint.exist(workdir):
         _check_same_source(path, source)
         split = splits.load(path)
     elif config.data.split_file:
-        split = splits.load(Path(config.data.split_file))
+        split = splits.load(files.locate(config.data.split_file))
     else:
         split = splits.draw_split(
             source.ids,
@@ -162,7 +166,7 @@ def _split(config: ConfigDict, workdir: Path, source: RecordSource) -> Split:
     return split
 
 
-def _check_same_source(path: Path, source: RecordSource) -> None:
+def _check_same_source(path: epath.Path, source: RecordSource) -> None:
     trained_on = json.loads(path.read_text(encoding="utf-8"))["provenance"].get("source")
     if trained_on != source.name:
         raise UserError(
@@ -172,7 +176,7 @@ def _check_same_source(path: Path, source: RecordSource) -> None:
 
 
 def _evaluate_and_report(
-    config: ConfigDict, workdir: Path, source: RecordSource, split: Split
+    config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split
 ) -> None:
     summary = evaluate(config, workdir, source, split.test)
     if not processes.is_first():
@@ -206,5 +210,5 @@ def _print_parts(split: Split) -> None:
     print(f"images: {parts}", flush=True)
 
 
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+def _write_json(path: epath.Path, content: Any) -> None:
+    files.replace(path, (json.dumps(content, indent=1) + "\n").encode())

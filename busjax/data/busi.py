@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import io
 import re
 import struct
 import warnings
 import zlib
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
+from etils import epath
 from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
 from busjax.data.records import Record
 from busjax.errors import UserError
+from busjax.files import PathLike
 
 FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
 
@@ -56,7 +58,7 @@ class BusiSource:
 
     def __init__(
         self,
-        directory: Path,
+        directory: PathLike,
         on_bad: str,
         groups: Mapping[str, str] | None = None,
         keep: Collection[str] | None = None,
@@ -100,13 +102,14 @@ class BusiSource:
         return f"BUSI: {len(self)} images ({classes}){skipped}"
 
 
-def find_folder(directory: Path) -> Path:
+def find_folder(directory: PathLike) -> epath.Path:
     """Returns the folder that holds the class folders: `directory` or the BUSI folder in it.
 
     Raises:
         UserError: neither holds a class folder.
     """
-    for root in (directory, directory / FOLDER):
+    given = epath.Path(directory)
+    for root in (given, given / FOLDER):
         if any((root / name).is_dir() for name in CLASSES):
             return root
     raise UserError(
@@ -121,11 +124,11 @@ class _Entry:
 
     id: str
     label: int
-    image: Path
-    masks: tuple[Path, ...]
+    image: epath.Path
+    masks: tuple[epath.Path, ...]
 
 
-def _scan(root: Path) -> tuple[list[_Entry], list[Problem]]:
+def _scan(root: epath.Path) -> tuple[list[_Entry], list[Problem]]:
     """Pairs images with their masks by name; classes in turn, numbers in natural order."""
     entries: list[_Entry] = []
     problems: list[Problem] = []
@@ -137,9 +140,9 @@ def _scan(root: Path) -> tuple[list[_Entry], list[Problem]]:
     return entries, problems
 
 
-def _scan_class(root: Path, label: int, problems: list[Problem]) -> list[_Entry]:
-    images: dict[tuple[int, str], Path] = {}
-    masks: dict[str, list[Path]] = collections.defaultdict(list)
+def _scan_class(root: epath.Path, label: int, problems: list[Problem]) -> list[_Entry]:
+    images: dict[tuple[int, str], epath.Path] = {}
+    masks: dict[str, list[epath.Path]] = collections.defaultdict(list)
     for path in _pngs(root / CLASSES[label]):
         match = _STEM.fullmatch(path.stem)
         if match is None or match["class"] != CLASSES[label]:
@@ -158,7 +161,7 @@ def _scan_class(root: Path, label: int, problems: list[Problem]) -> list[_Entry]
     return entries
 
 
-def _pngs(folder: Path) -> list[Path]:
+def _pngs(folder: epath.Path) -> list[epath.Path]:
     """Returns the PNG files of a folder in a fixed order; hidden ones ('._a.png') are no images."""
     if not folder.is_dir():
         return []
@@ -180,7 +183,7 @@ def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
 
 
 def _read_all(
-    root: Path, entries: list[_Entry], groups: Mapping[str, str]
+    root: epath.Path, entries: list[_Entry], groups: Mapping[str, str]
 ) -> tuple[list[Record], list[Problem]]:
     def read(entry: _Entry) -> tuple[Record | None, list[Problem]]:
         return _read(root, entry, groups.get(entry.id, entry.id))
@@ -193,10 +196,10 @@ def _read_all(
     return records, [problem for _, problems in results for problem in problems]
 
 
-def _read(root: Path, entry: _Entry, group: str) -> tuple[Record | None, list[Problem]]:
+def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, list[Problem]]:
     """Returns the record, or None and all that is wrong with its files."""
     problems: list[Problem] = []
-    pixels: dict[Path, np.ndarray] = {}
+    pixels: dict[epath.Path, np.ndarray] = {}
     for path in (entry.image, *entry.masks):
         try:
             pixels[path] = _decode(path)
@@ -231,9 +234,9 @@ def _contradiction(entry: _Entry, lesion: bool) -> str | None:
     return None if lesion else "its mask is empty"
 
 
-def _decode(path: Path) -> np.ndarray:
+def _decode(path: epath.Path) -> np.ndarray:
     """Returns the grey levels of a PNG of any mode, (H, W) uint8, or uint16 if it has 16 bits."""
-    with Image.open(path) as image:
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
         if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
             return np.asarray(image).astype(np.uint16)
         if image.has_transparency_data:
@@ -254,11 +257,11 @@ def _inside(mask: np.ndarray) -> np.ndarray:
     return (mask > mask.max() / 2).astype(np.uint8)
 
 
-def _relative(root: Path, path: Path) -> str:
+def _relative(root: epath.Path, path: epath.Path) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _describe_problems(root: Path, problems: list[Problem]) -> str:
+def _describe_problems(root: epath.Path, problems: list[Problem]) -> str:
     named = "; ".join(f"{file}: {reason}" for file, reason in problems[:_NAMED_FILES])
     more = len(problems) - _NAMED_FILES
     return (

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import io
 import re
-from pathlib import Path
+
+from etils import epath
 
 from busjax.classes import CLASSES
 from busjax.errors import UserError
@@ -29,7 +31,7 @@ class Curation:
     groups: dict[str, str]
 
 
-def read_list(path: Path) -> Curation:
+def read_list(path: epath.Path) -> Curation:
     """Reads a curation list in either of its two published forms.
 
     `class;id`: the images to keep, without groups; 'Curated BUSI' of Aumente-Maestro, Diez and
@@ -54,21 +56,21 @@ def read_list(path: Path) -> Curation:
     )
 
 
-def _read_rows(path: Path) -> list[list[str]]:
+def _read_rows(path: epath.Path) -> list[list[str]]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file, delimiter=";")]
+        text = io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")
+        rows = [[cell.strip() for cell in row] for row in csv.reader(text, delimiter=";")]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"The curation list '{path}' cannot be read: {error}") from error
     return [row for row in rows if any(row)]
 
 
-def _read_kept(path: Path, rows: list[list[str]]) -> Curation:
+def _read_kept(path: epath.Path, rows: list[list[str]]) -> Curation:
     ids = [f"{row[0]} ({row[1]})" if len(row) == 2 else ";".join(row) for row in rows]
     return Curation(keep=frozenset(_checked(path, ids)), groups={})
 
 
-def _read_letter(path: Path, rows: list[list[str]]) -> Curation:
+def _read_letter(path: epath.Path, rows: list[list[str]]) -> Curation:
     keep: set[str] = set()
     groups: dict[str, str] = {}
     for row in rows:
@@ -87,7 +89,7 @@ def _read_letter(path: Path, rows: list[list[str]]) -> Curation:
     return Curation(frozenset(keep), groups)
 
 
-def _checked(path: Path, ids: list[str]) -> list[str]:
+def _checked(path: epath.Path, ids: list[str]) -> list[str]:
     for id in ids:
         if not _ID.fullmatch(id):
             raise UserError(f"'{path}' has '{id}', which names no image such as 'benign (1)'.")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
+from etils import epath
 from ml_collections import ConfigDict
 
+from busjax import files
 from busjax.data import busi
 from busjax.data.curation import read_list
 from busjax.data.phantom import PhantomSource
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
+from busjax.files import PathLike
 
 _HOW_TO_GIVE_DATA = (
     "to use BUSI, set --config.data.dir=<folder> or the environment variable BUSI_DIR, or put it"
@@ -19,7 +21,7 @@ _HOW_TO_GIVE_DATA = (
 )
 
 
-def open_source(data: ConfigDict, cwd: Path) -> RecordSource:
+def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
     """Opens the source that the configuration asks for.
 
     BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
@@ -49,22 +51,22 @@ def open_source(data: ConfigDict, cwd: Path) -> RecordSource:
     return phantoms
 
 
-def _find_busi(data: ConfigDict, cwd: Path) -> Path | None:
+def _find_busi(data: ConfigDict, cwd: PathLike) -> epath.Path | None:
     """Returns the folder that is given or found; whether it is sound is for BusiSource to say."""
     given = data.dir or os.environ.get("BUSI_DIR")
     if given:
-        return cwd / Path(given).expanduser()
-    usual = cwd / "data" / busi.FOLDER
+        return files.locate(given, cwd)
+    usual = epath.Path(cwd) / "data" / busi.FOLDER
     return usual if usual.is_dir() else None
 
 
-def _open_busi(data: ConfigDict, directory: Path, cwd: Path) -> RecordSource:
+def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:
     keep, groups = None, {}
     if data.curation != "none":
-        curation = read_list(cwd / Path(data.curation).expanduser())
+        curation = read_list(files.locate(data.curation, cwd))
         keep, groups = curation.keep, curation.groups
     if data.groups:
-        groups = read_list(cwd / Path(data.groups).expanduser()).groups
+        groups = read_list(files.locate(data.groups, cwd)).groups
         if not groups:
             raise UserError(
                 f"config.data.groups: '{data.groups}' is a list without groups;"

@@ -7,11 +7,12 @@ import dataclasses
 import json
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from etils import epath
 
+from busjax import files
 from busjax.errors import UserError
 
 
@@ -111,14 +112,14 @@ def _allocate(
     return [tuple(ids[index] for index in sorted(part)) for part in chosen]
 
 
-def save(split: Split, path: Path, **provenance: Any) -> None:
+def save(split: Split, path: epath.Path, **provenance: Any) -> None:
     """Writes a split as JSON, with what it was drawn from (source, seed, curation, ...)."""
     content = {"provenance": provenance, **split.parts()}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    files.replace(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load(path: Path) -> Split:
+def load(path: epath.Path) -> Split:
     """Reads a split that `save` wrote.
 
     Raises:

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 from ml_collections import ConfigDict
 
 from busjax.data import pipeline
@@ -25,7 +26,7 @@ from busjax.training.program import Program
 
 
 def evaluate(
-    config: ConfigDict, workdir: Path, source: RecordSource, ids: tuple[str, ...]
+    config: ConfigDict, workdir: epath.Path, source: RecordSource, ids: tuple[str, ...]
 ) -> dict[str, Any]:
     """Evaluates the best checkpoint of a run on the images `ids` of its test split.
 

@@ -10,28 +10,30 @@ import base64
 import math
 import sys
 from html import escape
-from pathlib import Path
 
+from etils import epath
+
+from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import report_cases, report_charts, report_tables
 from busjax.evaluation.report_cases import Case
 from busjax.evaluation.report_run import Run, read_run
 from busjax.evaluation.report_style import STYLE
-from busjax.evaluation.results import replace_file
+from busjax.files import PathLike
 
 BANNER = "Trained and tested on synthetic phantoms. These are not BUSI results."
 
 
-def write_report(directory: Path) -> Path:
+def write_report(directory: PathLike) -> epath.Path:
     """Writes directory/report.html, one file that needs no other, and returns its path.
 
     Raises:
         UserError: a file of the run is missing or broken.
     """
     run = read_run(directory)
-    path = Path(directory) / "report.html"
-    replace_file(path, _page(run).encode())
+    path = epath.Path(directory) / "report.html"
+    files.replace(path, _page(run).encode())
     return path
 
 
@@ -163,8 +165,10 @@ def _facts(run: Run) -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Writes the report of a run folder; 1 and one line when that cannot be done."""
     parser = argparse.ArgumentParser(description="Writes report.html in the folder of a run.")
-    parser.add_argument("run", type=Path, help="folder of the run, e.g. runs/unet")
-    parser.add_argument("--overlays", type=Path, metavar="PNG", help="also a picture of overlays")
+    parser.add_argument("run", type=files.locate, help="folder of the run, e.g. runs/unet")
+    parser.add_argument(
+        "--overlays", type=files.locate, metavar="PNG", help="also a picture of overlays"
+    )
     options = parser.parse_args(arguments)
     try:
         print(write_report(options.run))

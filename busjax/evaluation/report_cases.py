@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
-from pathlib import Path
 
 import contourpy
 import numpy as np
+from etils import epath
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
+from busjax import files
 from busjax.classes import CLASSES
 from busjax.evaluation.report_charts import MUTED, style
 from busjax.evaluation.report_run import Run, read_run
-from busjax.evaluation.results import ImageRow, replace_file
+from busjax.evaluation.results import ImageRow
+from busjax.files import PathLike
 
 # Told apart with every kind of colour blindness, and both bright on grey tissue.
 TRUTH, PREDICTION = "#1fe0d0", "#ff9f1c"
@@ -121,7 +123,7 @@ def _png(image: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
 
 
-def overlay_figure(directory: Path, path: Path) -> None:
+def overlay_figure(directory: PathLike, path: PathLike) -> None:
     """Writes a PNG of a run: a row a class (its median image), columns image, truth, prediction.
 
     Args:
@@ -146,7 +148,7 @@ def overlay_figure(directory: Path, path: Path) -> None:
         figure.supxlabel(f"{source} Of each class the test image of median Dice.", fontsize=8)
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=160, metadata={"Software": None})
-    replace_file(Path(path), content.getvalue())
+    files.replace(epath.Path(path), content.getvalue())
 
 
 def _draw_line(line: np.ndarray, case: Case) -> None:

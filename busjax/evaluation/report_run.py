@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from pathlib import Path
 from typing import Any
+
+from etils import epath
 
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.results import ImageRow, Predictions
+from busjax.files import PathLike
 from configs import base
 from configs.fields import flatten
 
@@ -63,29 +65,29 @@ class Run:
         return [row for row in self.rows if row.class_name == class_name]
 
 
-def read_run(directory: Path) -> Run:
+def read_run(directory: PathLike) -> Run:
     """Reads a run folder.
 
     Raises:
         UserError: a file is missing or broken, or the files do not belong together.
     """
-    directory = Path(directory)
-    if not directory.is_dir():
-        raise UserError(f"{directory} is not a folder; give the folder of a run")
-    rows, summary = results.read_rows(directory), results.read_summary(directory)
-    pictures = results.read_predictions(directory)
+    folder = epath.Path(directory)
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; give the folder of a run")
+    rows, summary = results.read_rows(folder), results.read_summary(folder)
+    pictures = results.read_predictions(folder)
     if not rows or [row.id for row in rows] != pictures.id.tolist():
         raise UserError(
-            f"{directory / results.FOLDER}: images.csv and predictions.npz are not of the same"
+            f"{folder / results.FOLDER}: images.csv and predictions.npz are not of the same"
             " images (at least one); evaluate the run again"
         )
     if "source" not in summary:
-        raise UserError(f"{directory}: summary.json names no source; evaluate the run again")
+        raise UserError(f"{folder}: summary.json names no source; evaluate the run again")
     scores = results.summary_from_rows(rows)
-    _check_scores(directory, scores, summary)
+    _check_scores(folder, scores, summary)
     return Run(
-        config=_read_config(directory / "config.json"),
-        history=_read_history(directory / "history.jsonl"),
+        config=_read_config(folder / "config.json"),
+        history=_read_history(folder / "history.jsonl"),
         rows=rows,
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
@@ -93,7 +95,7 @@ def read_run(directory: Path) -> Run:
     )
 
 
-def _check_scores(directory: Path, scores: dict[str, float], summary: dict[str, Any]) -> None:
+def _check_scores(directory: PathLike, scores: dict[str, float], summary: dict[str, Any]) -> None:
     """A report shows no number that its own table contradicts."""
     for name in scores.keys() & summary.keys():
         saved, again = summary[name], scores[name]
@@ -105,15 +107,15 @@ def _check_scores(directory: Path, scores: dict[str, float], summary: dict[str, 
             )
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    if not path.is_file():
+def _read_config(path: epath.Path) -> dict[str, Any]:
+    if not path.exists():
         raise UserError(f"{path} is missing; give the folder of a run")
     return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
 
 
-def _read_history(path: Path) -> list[dict[str, Any]]:
+def _read_history(path: epath.Path) -> list[dict[str, Any]]:
     """The epochs in order; after a resume an epoch may be there twice, and the last one counts."""
-    if not path.is_file():
+    if not path.exists():
         return []
     lines = path.read_text(encoding="utf-8").splitlines()
     entries = [_parse(line, f"{path} line {number}") for number, line in enumerate(lines, 1)]

@@ -12,18 +12,18 @@ import dataclasses
 import io
 import json
 import math
-import os
-import tempfile
 import typing
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from etils import epath
 
+from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
+from busjax.files import PathLike
 from busjax.metrics import segmentation
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
@@ -133,7 +133,7 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
 
 
 def write(
-    directory: Path, rows: Sequence[ImageRow], summary: dict[str, Any], images: Predictions
+    directory: PathLike, rows: Sequence[ImageRow], summary: dict[str, Any], images: Predictions
 ) -> None:
     """Writes the three files under directory/evaluation/, in place of older ones.
 
@@ -144,21 +144,21 @@ def write(
             written as null.
         images: for the pictures, same ids in the same order as the rows.
     """
-    folder = Path(directory) / FOLDER
+    folder = epath.Path(directory) / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     # Away first and back last: an interrupted evaluation has no summary, rather than an old one.
     (folder / "summary.json").unlink(missing_ok=True)
-    replace_file(folder / "predictions.npz", _npz(images))
-    replace_file(folder / "images.csv", _csv(rows).encode())
+    files.replace(folder / "predictions.npz", _npz(images))
+    files.replace(folder / "images.csv", _csv(rows).encode())
     finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
-    replace_file(folder / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
+    files.replace(folder / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
 
 
-def read_rows(directory: Path) -> list[ImageRow]:
+def read_rows(directory: PathLike) -> list[ImageRow]:
     """The lines of images.csv; raises UserError when it is missing or not such a table."""
     path = _existing(directory, "images.csv")
-    with path.open(newline="", encoding="utf-8") as file:
-        header, *lines = list(csv.reader(file)) or [[]]
+    text = io.StringIO(path.read_bytes().decode(), newline="")
+    header, *lines = list(csv.reader(text)) or [[]]
     if header != list(COLUMNS):
         raise UserError(f"{path}: the header is not {','.join(COLUMNS)}; evaluate the run again")
     try:
@@ -169,7 +169,7 @@ def read_rows(directory: Path) -> list[ImageRow]:
         raise UserError(f"{path}: {error}; evaluate the run again") from error
 
 
-def read_summary(directory: Path) -> dict[str, Any]:
+def read_summary(directory: PathLike) -> dict[str, Any]:
     """The entries of summary.json, null as nan; raises UserError when missing or broken."""
     path = _existing(directory, "summary.json")
     try:
@@ -179,11 +179,11 @@ def read_summary(directory: Path) -> dict[str, Any]:
     return {key: math.nan if value is None else value for key, value in entries.items()}
 
 
-def read_predictions(directory: Path) -> Predictions:
+def read_predictions(directory: PathLike) -> Predictions:
     """The arrays of predictions.npz; raises UserError when it is missing or broken."""
     path = _existing(directory, "predictions.npz")
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return Predictions(
                 arrays["id"], arrays["image"], arrays["mask"].astype(bool), arrays["probability"]
             )
@@ -191,22 +191,9 @@ def read_predictions(directory: Path) -> Predictions:
         raise UserError(f"{path}: {error}; evaluate the run again") from error
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader, or a crash, never sees half of it."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        os.chmod(temporary, 0o644)  # mkstemp's 0600 would hide results from a colleague
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-
-
-def _existing(directory: Path, name: str) -> Path:
-    path = Path(directory) / FOLDER / name
-    if not path.is_file():
+def _existing(directory: PathLike, name: str) -> epath.Path:
+    path = epath.Path(directory) / FOLDER / name
+    if not path.exists():
         raise UserError(f"{path} is missing; evaluate the run first")
     return path
 

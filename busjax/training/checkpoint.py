@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
+from etils import epath
 
+from busjax import files
 from busjax.errors import UserError
+from busjax.files import PathLike
 
 FOLDER = "checkpoints"
 _SCORE = "score"
 
 
-def exist(workdir: Path) -> bool:
+def exist(workdir: PathLike) -> bool:
     """Whether a run has got as far as a checkpoint."""
-    folder = Path(workdir) / FOLDER
+    folder = epath.Path(workdir) / FOLDER
     return folder.is_dir() and any(path.name.isdigit() for path in folder.iterdir())
 
 
@@ -27,10 +29,11 @@ class Checkpoints:
     write that was cut short leaves nothing that is taken for a checkpoint.
     """
 
-    def __init__(self, workdir: Path) -> None:
+    def __init__(self, workdir: PathLike) -> None:
         policies = ocp.checkpoint_managers
+        folder = epath.Path(workdir) / FOLDER
         self._manager = ocp.CheckpointManager(
-            Path(workdir).absolute() / FOLDER,
+            (folder if files.is_remote(folder) else folder.absolute()),
             options=ocp.CheckpointManagerOptions(
                 preservation_policy=policies.AnyPreservationPolicy(
                     [

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
+import os
+import tempfile
 from typing import Any
 
+from etils import epath
 from tensorboardX import SummaryWriter
 
+from busjax import files
+from busjax.files import PathLike
 from busjax.training import processes
 
 FILE = "history.jsonl"
@@ -21,17 +25,15 @@ class History:
     Of several processes only the first writes.
     """
 
-    def __init__(self, workdir: Path, first_epoch: int, first_step: int) -> None:
-        self._events: SummaryWriter | None = None
+    def __init__(self, workdir: PathLike, first_epoch: int, first_step: int) -> None:
+        self._events: _Events | None = None
         if not processes.is_first():
             return
-        self._path = Path(workdir) / FILE
-        kept = [row for row in read(workdir) if row["epoch"] < first_epoch]
-        self._path.write_text("".join(_line(row) for row in kept), encoding="utf-8")
+        self._path = epath.Path(workdir) / FILE
+        self._rows = [row for row in read(workdir) if row["epoch"] < first_epoch]
+        self._write()
         # purge_step hides the events of epochs that are trained again after a kill.
-        self._events = SummaryWriter(
-            str(Path(workdir) / EVENTS), purge_step=first_step if kept else None
-        )
+        self._events = _Events(workdir, first_step if self._rows else None)
 
     def close(self) -> None:
         """Ends the file of events."""
@@ -42,22 +44,54 @@ class History:
         """Adds an epoch: numbers by name, one level of nesting ('train', 'validation')."""
         if self._events is None:
             return
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(_line(row))
+        self._rows.append(row)
+        self._write()
+        numbers: dict[str, float | None] = {}
         for name, value in row.items():
             values = value if isinstance(value, dict) else {name: value}
             prefix = f"{name}/" if isinstance(value, dict) else "run/"
-            for key, number in values.items():
-                if number is not None and math.isfinite(number):
-                    self._events.add_scalar(prefix + key, number, row["step"])
-        self._events.flush()
+            numbers |= {prefix + key: number for key, number in values.items()}
+        self._events.append(numbers, row["step"])
+
+    def _write(self) -> None:
+        """The whole file each time: a bucket knows no appending, and a run has few epochs."""
+        files.replace(self._path, "".join(map(_line, self._rows)).encode())
 
 
-def read(workdir: Path) -> list[dict[str, Any]]:
+class _Events:
+    """TensorBoard events; those of a bucket are written on this machine and copied there."""
+
+    def __init__(self, workdir: PathLike, purge_step: int | None) -> None:
+        self._target = epath.Path(workdir) / EVENTS
+        self._local = tempfile.TemporaryDirectory() if files.is_remote(workdir) else None
+        folder = self._local.name if self._local else os.fspath(self._target)
+        self._writer = SummaryWriter(folder, purge_step=purge_step)
+
+    def append(self, numbers: dict[str, float | None], step: int) -> None:
+        for name, number in numbers.items():
+            if number is not None and math.isfinite(number):
+                self._writer.add_scalar(name, number, step)
+        self._writer.flush()
+        self._copy()
+
+    def close(self) -> None:
+        self._writer.close()
+        self._copy()
+        if self._local:
+            self._local.cleanup()
+
+    def _copy(self) -> None:
+        if self._local:
+            self._target.mkdir(parents=True, exist_ok=True)
+            for path in epath.Path(self._local.name).iterdir():
+                (self._target / path.name).write_bytes(path.read_bytes())
+
+
+def read(workdir: PathLike) -> list[dict[str, Any]]:
     """The epochs of a run so far; a last line that was cut short by a kill is left out."""
-    path = Path(workdir) / FILE
+    path = epath.Path(workdir) / FILE
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    for line in path.read_text().splitlines() if path.exists() else []:
         try:
             rows.append(json.loads(line))
         except json.JSONDecodeError:

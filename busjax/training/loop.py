@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
+from etils import epath
 from ml_collections import ConfigDict
 
 from busjax.data import pipeline
@@ -26,7 +26,7 @@ from busjax.training.program import Program
 from busjax.training.steps import TrainState
 
 
-def train(config: ConfigDict, workdir: Path, source: RecordSource, split: Split) -> None:
+def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Trains, or goes on where an earlier run in the same folder was cut off.
 
     Leaves history.jsonl, TensorBoard events and the checkpoints (latest and best) in `workdir`.

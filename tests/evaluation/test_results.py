@@ -76,20 +76,6 @@ def test_undefined_is_null(tmp_path, arrays, rows):
     assert math.isnan(results.read_summary(tmp_path)["dice_normal"])
 
 
-def test_a_crash_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "file"
-    results.replace_file(path, b"old")
-
-    def crash(*_):
-        raise OSError("disk full")
-
-    monkeypatch.setattr(os, "replace", crash)
-    with pytest.raises(OSError, match="disk full"):
-        results.replace_file(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
 def test_an_interrupted_evaluation_has_no_summary(tmp_path, arrays, rows, monkeypatch):
     results.write(tmp_path, rows, {"source": "busi"}, arrays[3])
 
