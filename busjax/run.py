@@ -26,10 +26,13 @@ CONFIG_FILE = "config.json"
 SPLIT_FILE = "split.json"
 _SECONDS_TO_APPEAR = 60
 
+# Folders, which may lie elsewhere on another machine.
+_PATHS = ("data.dir", "data.tfds_dir")
+
 # Fields that change where or how fast a run is computed, not what is computed.
 _FREE_FIELDS = frozenset(
     {
-        "data.dir",
+        *_PATHS,
         "data.threads",
         "data.prefetch",
         "train.eval_batch_size",
@@ -109,7 +112,7 @@ def _prepare(
         return source, _split(config, workdir, source)
 
     source, split = processes.together(read)
-    settings = {field: v for field, v in flatten(config.to_dict()).items() if field != "data.dir"}
+    settings = {field: v for field, v in flatten(config.to_dict()).items() if field not in _PATHS}
     told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
     processes.agree("the settings or images", hashlib.sha256(told.encode()).hexdigest())
     return source, split

@@ -48,8 +48,10 @@ def _model() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    data.source = "auto"  # 'auto' (BUSI where it is found, else phantoms) | 'busi' | 'phantom'
+    data.source = "auto"  # 'busi' | 'tfds' | 'phantom' | 'auto' (BUSI if found, else phantoms)
     data.dir = ""  # the BUSI folder; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
+    data.tfds = "busi/all"  # for 'tfds': 'busi/all' | 'busi/curated_450' | 'busi/letter_529'
+    data.tfds_dir = ""  # folder of the prepared TFDS sets; '': $TFDS_DATA_DIR, else in the home
     data.curation = "none"  # 'none' | CSV file: the 450-list or the letter's list (sets, groups)
     data.groups = ""  # CSV file: the letter's list, taken for its groups only; '': by curation
     data.on_bad = "error"  # a bad file: 'error' (name them all and stop) | 'skip' (list, go on)

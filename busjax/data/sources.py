@@ -35,6 +35,8 @@ def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
     Raises:
         UserError: no (sound) BUSI folder or list where one is asked for.
     """
+    if data.source == "tfds":
+        return _open_tfds(data, cwd)
     directory = None if data.source == "phantom" else _find_busi(data, cwd)
     if directory is not None:
         return _open_busi(data, directory, cwd)
@@ -58,6 +60,20 @@ def _find_busi(data: ConfigDict, cwd: PathLike) -> epath.Path | None:
         return files.locate(given, cwd)
     usual = epath.Path(cwd) / "data" / busi.FOLDER
     return usual if usual.is_dir() else None
+
+
+def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
+    if data.curation != "none" or data.groups:
+        raise UserError(
+            "config.data.curation and config.data.groups are for the BUSI folder: with "
+            "config.data.source=tfds choose the part by config.data.tfds, such as busi/letter_529."
+        )
+    # Imported where it is asked for: it takes a second.
+    from busjax.data.tfds_source import TfdsSource
+
+    raw = files.locate(data.dir or os.environ.get("BUSI_DIR") or "data", cwd)
+    prepared = os.fspath(files.locate(data.tfds_dir, cwd)) if data.tfds_dir else ""
+    return TfdsSource(data.tfds, prepared, raw)
 
 
 def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:
