@@ -104,6 +104,11 @@ def replicated(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, P())
 
 
+def sharded(mesh: Mesh) -> NamedSharding:
+    """The sharding of a batch, cut along its first axis."""
+    return NamedSharding(mesh, P(AXIS))
+
+
 def replicate(tree: Any, mesh: Mesh) -> Any:
     """Puts a tree on every device of the mesh."""
     return jax.device_put(tree, replicated(mesh))
@@ -123,8 +128,8 @@ def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:
     """Spreads this process's share of a batch (numpy) over its devices; pmap takes it as it is."""
     if how == "pmap":
         return batch
-    sharding = NamedSharding(mesh, P(AXIS))
-    return jax.tree.map(functools.partial(jax.make_array_from_process_local_data, sharding), batch)
+    put = functools.partial(jax.make_array_from_process_local_data, sharded(mesh))
+    return jax.tree.map(put, batch)
 
 
 def fetch(tree: Any) -> Any:

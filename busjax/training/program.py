@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
@@ -27,10 +28,11 @@ class Program:
         UserError: fields that do not fit this machine's devices.
     """
 
-    def __init__(self, config: ConfigDict, total_steps: int) -> None:
+    def __init__(self, config: ConfigDict, total_steps: int, mesh: Mesh | None = None) -> None:
+        """Takes the devices of `config.parallel`, or of a mesh, which may be of another machine."""
         self._config = config
         self._map = config.parallel.map
-        self.mesh = parallel.make_mesh(config.parallel)
+        self.mesh = mesh or parallel.make_mesh(config.parallel)
         self._check_sizes()
         self.network = networks.build(config.model, axis_name=AXIS)
         self.schedule = optim.schedule(config.optim, total_steps)
@@ -48,6 +50,27 @@ class Program:
         micro = config.optim.micro_batches
         parallel.check_batch_size("config.train.batch_size", train, self.mesh, micro)
         parallel.check_batch_size("config.train.eval_batch_size", evaluation, self.mesh)
+
+    def abstract_batch(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
+        """Shapes, dtypes and shardings of a batch of all devices, for lowering."""
+        size, channels = self._config.data.image_size, self._config.model.image_channels
+        shapes = {
+            "image": ((size, size, channels), np.float32),
+            "mask": ((size, size, 1), np.float32),
+            "label": ((), np.int32),
+            "valid": ((), np.float32),
+            "index": ((), np.int32),
+        }
+        sharding = parallel.sharded(self.mesh)
+        return {
+            name: jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)
+            for name, (shape, dtype) in shapes.items()
+        }
+
+    @property
+    def steps(self) -> tuple[Any, Any]:
+        """The mapped train and evaluation steps as they are jitted, for lowering and export."""
+        return self._train_step, self._eval_step
 
     def init_state(self) -> TrainState:
         """The state at step 0, on all devices; the same for the same `config.seed`."""

@@ -1,0 +1,92 @@
+"""The direction of imports and the sizes that docs/design.md promises."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# From those who know nothing to those who know all; a layer imports itself and what is above it.
+LAYERS = [
+    "configs",
+    "busjax.errors busjax.classes busjax.files busjax.allocator",
+    "busjax.data",
+    "busjax.ops",
+    "busjax.models",
+    "busjax.metrics",
+    "busjax.training",
+    "busjax.evaluation",
+    "busjax.run",
+    "busjax.main",
+]
+# What a layer must not know, though it stands above it.
+FORBIDDEN = {
+    "busjax.data": "jax jaxlib flax optax orbax",
+    "busjax.ops": "busjax.data flax",
+    "busjax.models": "busjax.data busjax.files",
+    "busjax.metrics": "busjax.data busjax.ops busjax.models jax flax",
+    "configs": "busjax jax",
+    "launch": "busjax configs jax",
+}
+SOURCES = sorted(
+    path for folder in ("busjax", "configs", "launch") for path in (ROOT / folder).rglob("*.py")
+)
+
+
+def module_of(path):
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Every module that a file imports, wherever in it; 'from a import b' gives a and a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{path}: imports are written whole"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def within(module, package):
+    return module == package or module.startswith(f"{package}.")
+
+
+def layer_of(module):
+    """The index of the layer, or None for what is no part of one."""
+    for index, names in enumerate(LAYERS):
+        if any(within(module, name) for name in names.split()):
+            return index
+    return None
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_nothing_imports_upwards_or_what_it_must_not_know(path):
+    module = module_of(path)
+    own = layer_of(module)
+    for imported in imports(path):
+        layer = layer_of(imported)
+        if own is not None and layer is not None:
+            assert layer <= own, f"{module} imports {imported}"
+        for package, forbidden in FORBIDDEN.items():
+            if within(module, package):
+                assert not any(within(imported, name) for name in forbidden.split()), imported
+
+
+def test_every_file_has_a_layer():
+    outside = [module_of(path) for path in SOURCES if layer_of(module_of(path)) is None]
+    assert [name for name in outside if not name.startswith("launch")] == ["busjax"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_files_and_functions_are_short(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            docstring = ast.get_docstring(node, clean=False) or ""
+            length = node.end_lineno - node.body[0].lineno + 1 - docstring.count("\n")
+            assert length <= 40, f"{module_of(path)}.{node.name}: {length} lines"
+            assert node.returns is not None, f"{node.name} is not annotated"
