@@ -1,9 +1,11 @@
 """Really started processes: what the launcher does with them, and a run of two of them."""
 
+import contextlib
 import csv
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -194,3 +196,41 @@ def test_one_line_where_the_others_do_not_come(tmp_path, environment):
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert line.startswith("busjax: process 1 of 2 has not met the others at 127.0.0.1:9 within 1")
+
+
+def free_job():
+    """A number of a job whose port, which JAX makes of it, is free."""
+    for job in range(4096):
+        with socket.socket() as listener, contextlib.suppress(OSError):
+            listener.bind(("", 61440 + job))
+            return job
+    raise OSError("no port is free")
+
+
+def test_slurm_is_detected(environment):
+    """Two tasks of a job, as srun would start them on this machine."""
+    code = (
+        "from busjax.training import processes; processes.join(processes.Place(), 60);"
+        "import jax; print(jax.process_index(), jax.process_count(), flush=True)"
+    )
+    place = {
+        "SLURM_JOB_ID": str(free_job()),
+        "SLURM_STEP_NODELIST": "localhost",
+        "SLURM_NTASKS": "2",
+    }
+    tasks = []
+    for index in "01":
+        own = {"SLURM_PROCID": index, "SLURM_LOCALID": index}
+        tasks.append(
+            subprocess.Popen(
+                [sys.executable, "-c", code],
+                cwd=ROOT,
+                env={**environment, **place, **own},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        )
+    first, second = (task.communicate(timeout=90)[0] for task in tasks)
+    assert [task.returncode for task in tasks] == [0, 0]
+    assert "0 2" in first.splitlines()
+    assert second == ""  # all but the first are silent

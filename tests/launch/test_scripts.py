@@ -239,7 +239,13 @@ def slurm(tmp_path):
 
 @pytest.mark.parametrize(
     ("step", "code", "told"),
-    [("exit 0", 0, None), ("exit 3", 3, None), ("exit 75", 0, "requeue 7\n")],
+    [
+        ("exit 0", 0, None),
+        ("exit 3", 3, None),
+        ("exit 75", 0, "requeue 7\n"),
+        ("exit 134", 0, "requeue 7\n"),
+        ("exit 137", 0, "requeue 7\n"),
+    ],
 )
 def test_slurm_queues_again_what_lost_a_process(slurm, tmp_path, step, code, told):
     done = run("slurm.sbatch", *FLAGS, **slurm, STEP=step)
@@ -262,6 +268,12 @@ def test_slurm_queues_again_when_its_time_is_nearly_over(slurm, tmp_path):
         job.send_signal(signal.SIGUSR1)
         assert job.wait(timeout=4) == 0
     assert (tmp_path / "control").read_text() == "requeue 7\n"
+
+
+def test_slurm_does_not_queue_again_for_ever(slurm, tmp_path):
+    done = run("slurm.sbatch", *FLAGS, **slurm, STEP="exit 137", SLURM_RESTART_COUNT="10")
+    assert done.returncode == 137
+    assert not (tmp_path / "control").exists()
 
 
 def test_slurm_wants_a_task_for_each_gpu(slurm):
