@@ -101,9 +101,9 @@ def _config() -> ConfigDict:
     if _CONFIG.value is not None:
         return _loaded(_CONFIG.value)
     if _MODE.value == "evaluate" and _WORKDIR.value:
-        from busjax import run
+        from busjax.training import configuration
 
-        return run.saved_config(files.locate(_WORKDIR.value))
+        return configuration.load(files.locate(_WORKDIR.value))
     raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
 
 

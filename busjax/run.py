@@ -18,11 +18,10 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.report import write_report
-from busjax.training import checkpoint, processes
+from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
 from configs.fields import flatten
 
-CONFIG_FILE = "config.json"
 SPLIT_FILE = "split.json"
 _SECONDS_TO_APPEAR = 60
 
@@ -60,25 +59,10 @@ def train_and_evaluate(config: ConfigDict, workdir: epath.Path) -> None:
 
 def evaluate_only(config: ConfigDict, workdir: epath.Path) -> None:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
-    if not (workdir / CONFIG_FILE).exists():
+    if not configuration.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
     source, split = _prepare(config, workdir, _INFERENCE_FIELDS)
     _evaluate_and_report(config, workdir, source, split)
-
-
-def saved_config(workdir: epath.Path) -> ConfigDict:
-    """The configuration that a run was trained with.
-
-    Raises:
-        UserError: there is no run in the folder.
-    """
-    path = workdir / CONFIG_FILE
-    try:
-        return ConfigDict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{workdir} holds no run with a readable {CONFIG_FILE} ({error})"
-        ) from error
 
 
 def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]) -> None:
@@ -86,9 +70,9 @@ def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]
 
     A run that has no checkpoint yet is no loss: it is begun anew.
     """
-    if not (workdir / CONFIG_FILE).exists() or not checkpoint.exist(workdir):
+    if not configuration.exists(workdir) or not checkpoint.exist(workdir):
         return
-    old, new = flatten(saved_config(workdir).to_dict()), flatten(config.to_dict())
+    old, new = flatten(configuration.load(workdir).to_dict()), flatten(config.to_dict())
     changed = [
         f"{field} ({old.get(field)!r} there, {new.get(field)!r} now)"
         for field in sorted((old.keys() | new.keys()) - free)
@@ -120,14 +104,14 @@ def _prepare(
 
 def _save(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Leaves what the run is made on in its folder."""
-    _write_json(workdir / CONFIG_FILE, config.to_dict())
+    configuration.save(config, workdir)
     splits.save(split, workdir / SPLIT_FILE, source=source.name, description=source.description)
 
 
 def _check_shared(workdir: epath.Path) -> None:
     """What the first process has just written must be there for the others."""
     for _ in range(_SECONDS_TO_APPEAR):
-        if (workdir / CONFIG_FILE).exists():
+        if configuration.exists(workdir):
             return
         time.sleep(1)  # a network file system remembers for a while that a file was missing
     raise UserError(
@@ -211,7 +195,3 @@ def _summary_lines(summary: dict[str, Any]) -> str:
 def _print_parts(split: Split) -> None:
     parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.parts().items())
     print(f"images: {parts}", flush=True)
-
-
-def _write_json(path: epath.Path, content: Any) -> None:
-    files.replace(path, (json.dumps(content, indent=1) + "\n").encode())

@@ -16,6 +16,7 @@ LAYERS = [
     "busjax.metrics",
     "busjax.training",
     "busjax.evaluation",
+    "busjax.inference",
     "busjax.run",
     "busjax.main",
 ]

@@ -18,6 +18,7 @@ from orbax.checkpoint._src.path import gcs_utils
 
 from busjax import files, run
 from busjax.evaluation import report, results
+from busjax.training import configuration
 
 RUN = "gs://bucket/folder/run"
 
@@ -138,7 +139,7 @@ def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
         patch.setattr("busjax.run._evaluate_and_report", killed)
         with contextlib.suppress(KeyboardInterrupt):
             run.train_and_evaluate(config, workdir)
-    run.train_and_evaluate(run.saved_config(workdir), workdir)
+    run.train_and_evaluate(configuration.load(workdir), workdir)
     run.evaluate_only(config, workdir)
     assert str(report.write_report(RUN)) == f"{RUN}/report.html"
 

@@ -13,6 +13,7 @@ from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
 from busjax.errors import UserError
 from busjax.evaluation import results
+from busjax.training import configuration
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
 
@@ -77,7 +78,7 @@ def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
     for old, new in zip(before, after, strict=True):
         drawn = new.tp + new.fp
         assert drawn == (0 if new.predicted == "normal" else old.tp + old.fp)
-    run.evaluate_only(run.saved_config(workdir), workdir)
+    run.evaluate_only(configuration.load(workdir), workdir)
     assert results.read_rows(workdir) == before
 
 
@@ -122,7 +123,7 @@ def test_evaluation_without_a_run(tmp_path, config):
     with pytest.raises(UserError, match="holds no run"):
         run.evaluate_only(config, tmp_path)
     with pytest.raises(UserError, match="holds no run"):
-        run.saved_config(tmp_path)
+        configuration.load(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])

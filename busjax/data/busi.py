@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import io
 import re
 import struct
 import warnings
@@ -20,6 +19,7 @@ from etils import epath
 from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
+from busjax.data.pixels import decode, to_uint8
 from busjax.data.records import Record
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -202,7 +202,7 @@ def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, l
     pixels: dict[epath.Path, np.ndarray] = {}
     for path in (entry.image, *entry.masks):
         try:
-            pixels[path] = _decode(path)
+            pixels[path] = decode(path.read_bytes())
         except _UNDECODABLE as error:
             problems.append((_relative(root, path), f"cannot be decoded ({error})"))
     if problems:
@@ -222,7 +222,7 @@ def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, l
     reason = _contradiction(entry, lesion=bool(merged.any()))
     if reason:
         return None, [(_relative(root, entry.image), reason)]
-    return Record(entry.id, _to_uint8(image), merged, entry.label, group), []
+    return Record(entry.id, to_uint8(image), merged, entry.label, group), []
 
 
 def _contradiction(entry: _Entry, lesion: bool) -> str | None:
@@ -232,24 +232,6 @@ def _contradiction(entry: _Entry, lesion: bool) -> str | None:
     if not entry.masks:
         return "its mask is missing"
     return None if lesion else "its mask is empty"
-
-
-def _decode(path: epath.Path) -> np.ndarray:
-    """Returns the grey levels of a PNG of any mode, (H, W) uint8, or uint16 if it has 16 bits."""
-    with Image.open(io.BytesIO(path.read_bytes())) as image:
-        if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
-            return np.asarray(image).astype(np.uint16)
-        if image.has_transparency_data:
-            colours = image.convert("RGBA")
-            black = Image.new("RGBA", colours.size, "black")
-            return np.asarray(Image.alpha_composite(black, colours).convert("L"))
-        return np.asarray(image.convert("L"))
-
-
-def _to_uint8(image: np.ndarray) -> np.ndarray:
-    if image.dtype == np.uint8:
-        return image
-    return np.round(image / 257).astype(np.uint8)  # 65535 / 257 = 255
 
 
 def _inside(mask: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from busjax.data.augment import augment
+from busjax.data.pixels import resize
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
@@ -69,7 +70,7 @@ class Resized:
 
         def fill(i: int) -> None:
             record = source[positions[i]]
-            self.images[i] = _resize(record.image, size)
+            self.images[i] = resize(record.image, size, size)
             self.masks[i] = _resize_mask(record.mask, size)
 
         with ThreadPoolExecutor() as pool:  # a phantom takes tens of milliseconds
@@ -212,16 +213,7 @@ def _with_channels(example: Example, image_channels: int) -> Example:
     }
 
 
-def _resize(pixels: np.ndarray, size: int) -> np.ndarray:
-    """Resizes (H, W) to (size, size), axis by axis: area average to shrink, linear to grow."""
-    h, w = pixels.shape
-    for shape, old in (((w, size), h), ((size, size), w)):
-        how = cv2.INTER_AREA if old > size else cv2.INTER_LINEAR
-        pixels = cv2.resize(pixels, shape, interpolation=how)
-    return pixels
-
-
 def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
     """Returns 1 where at least half of a pixel is lesion, or, if none is, where most of it is."""
-    share = _resize(mask.astype(np.float32), size)
+    share = resize(mask.astype(np.float32), size, size)
     return ((share > 0) & (share >= min(0.5, share.max()))).astype(np.uint8)

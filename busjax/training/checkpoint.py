@@ -29,7 +29,7 @@ class Checkpoints:
     write that was cut short leaves nothing that is taken for a checkpoint.
     """
 
-    def __init__(self, workdir: PathLike) -> None:
+    def __init__(self, workdir: PathLike, read_only: bool = False) -> None:
         policies = ocp.checkpoint_managers
         folder = epath.Path(workdir) / FOLDER
         self._manager = ocp.CheckpointManager(
@@ -42,8 +42,9 @@ class Checkpoints:
                     ]
                 ),
                 best_fn=lambda metrics: metrics[_SCORE],
-                cleanup_tmp_directories=True,
-                enable_async_checkpointing=True,
+                cleanup_tmp_directories=not read_only,
+                enable_async_checkpointing=not read_only,
+                read_only=read_only,
             ),
         )
 

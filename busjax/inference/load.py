@@ -1,0 +1,175 @@
+"""A trained network for images as they come: `busjax.load(RUN)`."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import jax
+import numpy as np
+from jax.sharding import Mesh
+from ml_collections import ConfigDict
+
+from busjax.classes import CLASSES
+from busjax.data.pixels import grey, resize
+from busjax.errors import UserError
+from busjax.files import PathLike, locate
+from busjax.models import network as networks
+from busjax.training import checkpoint, configuration
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.program import Program
+from busjax.training.steps import AXIS
+from configs import fields
+
+# Images at a time; the network is compiled once for each size that is used.
+BATCH_SIZES = (1, 4, 16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Box:
+    """A lesion: its bounding box, right and bottom excluded, and its area, in pixels."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    area: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What the network says of an image of (H, W) pixels, after refinement.
+
+    Attributes:
+        mask: (H, W) bool, True inside a lesion.
+        mask_probability: (H, W) float32 in [0, 1].
+        class_probabilities: (3,) float32, in the order of `CLASSES`, sum 1.
+        boxes: a box for each connected part of the mask, largest first.
+    """
+
+    mask: np.ndarray
+    mask_probability: np.ndarray
+    class_probabilities: np.ndarray
+    boxes: tuple[Box, ...]
+
+    @property
+    def class_name(self) -> str:
+        """The most probable class."""
+        return CLASSES[int(self.class_probabilities.argmax())]
+
+
+class Predictor:
+    """Reads images with the best checkpoint of a run, on the first device of this process.
+
+    Attributes:
+        config: that of the run.
+        step: of the checkpoint.
+        image_size: pixels a side that the network sees.
+    """
+
+    def __init__(self, run: PathLike) -> None:
+        """Opens a run folder, on a disk or in a bucket; nothing is written to it.
+
+        Raises:
+            UserError: it holds no run, or no checkpoint, or that of another network.
+        """
+        workdir = locate(run)
+        self.config = configuration.load(workdir)
+        if found := fields.problems(self.config):
+            raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
+        self.step, variables = _restore(self.config, workdir)
+        self.image_size: int = self.config.data.image_size
+        network = networks.build(self.config.model)
+        self._compute = jax.jit(functools.partial(network.apply, method="predict"))
+        self._variables = variables
+
+    def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
+        """Reads one image, or several of any sizes.
+
+        Args:
+            images: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1];
+                or a list of such. They are resized as in training, and not cropped.
+
+        Returns:
+            A `Reading`, or a list of them.
+
+        Raises:
+            UserError: what is given is no image.
+        """
+        if isinstance(images, np.ndarray):
+            return self.read([images])[0]
+        return self.read(images)
+
+    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
+        """Reads several images; see `__call__`."""
+        pixels = [grey(image) for image in images]
+        readings = []
+        for start, size in _batches(len(pixels)):
+            part = pixels[start : start + size]
+            masks, classes = self._predict(part, size)
+            for image, mask, probabilities in zip(part, masks, classes, strict=False):
+                readings.append(_reading(image.shape, mask, probabilities))
+        return readings
+
+    def _predict(self, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Masks (size, S, S) and classes (size, 3), those of the padding last."""
+        side, channels = self.image_size, self.config.model.image_channels
+        batch = np.zeros((size, side, side, channels), np.float32)
+        for slot, image in zip(batch, pixels, strict=False):
+            slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
+        found = jax.device_get(self._compute(self._variables, batch))
+        return found.mask[..., 0], found.classes
+
+
+def load(run: PathLike) -> Predictor:
+    """Opens the best checkpoint of a run: `load(RUN)(image)` gives a `Reading`."""
+    return Predictor(run)
+
+
+def _restore(config: ConfigDict, workdir: PathLike) -> tuple[int, Any]:
+    if not checkpoint.exist(workdir):  # Orbax would make the folder
+        raise UserError(f"{workdir} holds no checkpoint: train first")
+    program = Program(config, 1, Mesh(np.array(jax.local_devices()[:1]), (AXIS,)))
+    checkpoints = Checkpoints(workdir, read_only=True)
+    try:
+        step = checkpoints.best_step()
+        if step is None:
+            raise UserError(f"{workdir} holds no checkpoint: train first")
+        state, _ = checkpoints.restore(step, program.abstract_state())
+    finally:
+        checkpoints.close()
+    return step, state.evaluated
+
+
+def _batches(count: int) -> list[tuple[int, int]]:
+    """Cuts so many images into batches of few sizes: (start, size), the last one padded.
+
+    The largest size that the images fill; two or three are padded to four.
+    """
+    parts, start = [], 0
+    while start < count:
+        left = count - start
+        filled = [size for size in BATCH_SIZES if size <= left]
+        size = filled[-1] if left == 1 or len(filled) > 1 else BATCH_SIZES[1]
+        parts.append((start, size))
+        start += size
+    return parts
+
+
+def _reading(shape: tuple[int, ...], mask: np.ndarray, classes: np.ndarray) -> Reading:
+    """Undoes the resizing."""
+    probability = np.clip(resize(mask, shape[0], shape[1]), 0, 1)
+    inside = probability >= 0.5
+    return Reading(inside, probability, classes, _boxes(inside))
+
+
+def _boxes(mask: np.ndarray) -> tuple[Box, ...]:
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    boxes = [
+        Box(left, top, left + width, top + height, area)
+        for left, top, width, height, area in stats[1:].tolist()  # the first is the background
+    ]
+    return tuple(sorted(boxes, key=lambda box: -box.area))

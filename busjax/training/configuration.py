@@ -1,0 +1,48 @@
+"""The configuration of a run, kept in its folder."""
+
+from __future__ import annotations
+
+import json
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from busjax import files
+from busjax.errors import UserError
+from busjax.files import PathLike
+from configs import base
+from configs.fields import FIELDS, flatten
+
+FILE = "config.json"
+
+
+def save(config: ConfigDict, workdir: PathLike) -> None:
+    """Writes the configuration into the folder of its run."""
+    content = json.dumps(config.to_dict(), indent=1) + "\n"
+    files.replace(epath.Path(workdir) / FILE, content.encode())
+
+
+def exists(workdir: PathLike) -> bool:
+    """Whether the folder is that of a run."""
+    return (epath.Path(workdir) / FILE).exists()
+
+
+def load(workdir: PathLike) -> ConfigDict:
+    """The configuration that a run was trained with.
+
+    A run of an earlier version: fields that were not there yet have their defaults, those that are
+    no more are left out.
+
+    Raises:
+        UserError: there is no run in the folder.
+    """
+    path = epath.Path(workdir) / FILE
+    try:
+        saved = flatten(json.loads(path.read_text()))
+    except (OSError, ValueError, AttributeError) as error:
+        raise UserError(f"{workdir} holds no run with a readable {FILE} ({error})") from error
+    config = base.get_config()
+    known = {field: value for field, value in saved.items() if field in FIELDS}
+    with config.ignore_type():  # a range is checked with the others
+        config.update_from_flattened_dict(known)
+    return config
