@@ -17,9 +17,14 @@ def decode(content: bytes) -> np.ndarray:
     Colours become grey by ITU-R 601 luma, transparent pixels black. Raises what Pillow raises.
     """
     with Image.open(io.BytesIO(content)) as image:
-        if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
-            return np.asarray(image).astype(np.uint16)
-        return _luma(image)
+        return from_pillow(image)
+
+
+def from_pillow(image: Image.Image) -> np.ndarray:
+    """Returns the grey levels of a picture of any mode, as `decode`."""
+    if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
+        return np.asarray(image).astype(np.uint16)
+    return _luma(image)
 
 
 def grey(image: np.ndarray) -> np.ndarray:

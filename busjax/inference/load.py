@@ -7,7 +7,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import cv2
 import jax
 import numpy as np
 from jax.sharding import Mesh
@@ -17,6 +16,8 @@ from busjax.classes import CLASSES
 from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
+from busjax.inference import lesions
+from busjax.inference.lesions import Box
 from busjax.models import network as networks
 from busjax.training import checkpoint, configuration
 from busjax.training.checkpoint import Checkpoints
@@ -26,17 +27,6 @@ from configs import fields
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
-
-
-@dataclasses.dataclass(frozen=True)
-class Box:
-    """A lesion: its bounding box, right and bottom excluded, and its area, in pixels."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-    area: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -163,13 +153,5 @@ def _reading(shape: tuple[int, ...], mask: np.ndarray, classes: np.ndarray) -> R
     """Undoes the resizing."""
     probability = np.clip(resize(mask, shape[0], shape[1]), 0, 1)
     inside = probability >= 0.5
-    return Reading(inside, probability, classes, _boxes(inside))
-
-
-def _boxes(mask: np.ndarray) -> tuple[Box, ...]:
-    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    boxes = [
-        Box(left, top, left + width, top + height, area)
-        for left, top, width, height, area in stats[1:].tolist()  # the first is the background
-    ]
-    return tuple(sorted(boxes, key=lambda box: -box.area))
+    boxes = tuple(box for box, _ in lesions.find(inside))
+    return Reading(inside, probability, classes, boxes)

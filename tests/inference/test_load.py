@@ -100,19 +100,6 @@ def test_compiles_a_bounded_number_of_times(run_folder, images):
     assert predictor._compute._cache_size() == len(inference.BATCH_SIZES)
 
 
-def test_boxes_surround_each_lesion_largest_first():
-    mask = np.zeros((10, 12), bool)
-    mask[1:3, 2:4] = True
-    mask[5:9, 4:11] = True
-    mask[5, 4] = False
-    small, large = inference.Box(2, 1, 4, 3, 4), inference.Box(4, 5, 11, 9, 27)
-    assert inference._boxes(mask) == (large, small)
-    assert inference._boxes(~mask & False) == ()
-    mask[:] = False
-    mask[0, 0] = mask[1, 1] = True  # joined by their corner
-    assert inference._boxes(mask) == (inference.Box(0, 0, 2, 2, 2),)
-
-
 @pytest.mark.parametrize("shape", [(1, 1), (6000, 6000), (3, 2000)])
 def test_sizes_without_bound(predictor, shape):
     reading = predictor(np.full(shape, 100, np.uint8))

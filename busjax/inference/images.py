@@ -1,0 +1,128 @@
+"""Image files of any kind -> grey frames; DICOM with the size of its pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+
+from etils import epath
+from PIL import Image, ImageSequence
+
+from busjax.data.pixels import from_pillow, to_uint8
+from busjax.errors import UserError
+from busjax.inference import dicom
+from busjax.inference.frame import Frame
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+_MASK = re.compile(r"(.+)_mask(_\d+)*")  # an annotation, as BUSI names it
+_MAGIC = b"DICM"  # at byte 128 of a DICOM file, which often has no suffix
+_LARGEST = 100_000_000  # pixels of a frame; Pillow's own limit is of that order
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file to read, and the name under which its results go, without a suffix."""
+
+    path: epath.Path
+    name: str
+
+
+def collect(paths: Sequence[epath.Path]) -> list[File]:
+    """Finds the images: files as they are given, and all that lie in folders, at any depth.
+
+    BUSI's annotations ('... _mask.png' beside its image) and hidden files are no images. Two files
+    that differ by their suffix only bear it in their names.
+
+    Raises:
+        UserError: nothing there, or no image.
+    """
+    found: list[tuple[epath.Path, str]] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"'{path}' does not exist: give image files or folders of them")
+        if path.is_dir():
+            found += [(file, file.relative_to(path).as_posix()) for file in _inside(path)]
+        else:
+            found.append((path, path.name))
+    if not found:
+        raise UserError(
+            f"no image in {', '.join(map(str, paths))}: expected {', '.join(SUFFIXES)} or DICOM"
+        )
+    return _named(found)
+
+
+def _inside(folder: epath.Path) -> Iterator[epath.Path]:
+    """The images of a folder by name, then those of the folders in it."""
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    folders = [path for path in entries if path.is_dir()]
+    yield from (path for path in entries if path not in folders and _is_image(path))
+    for path in folders:
+        yield from _inside(path)
+
+
+def _named(found: list[tuple[epath.Path, str]]) -> list[File]:
+    stems = [re.sub(r"\.[^./]*$", "", name) for _, name in found]
+    files, taken = [], set()
+    for (path, name), stem in zip(found, stems, strict=True):
+        unique = stem if stems.count(stem) == 1 else name.replace(".", "_")
+        while unique in taken:  # the same name in two folders
+            unique += "_"
+        taken.add(unique)
+        files.append(File(path, unique))
+    return files
+
+
+def _is_image(path: epath.Path) -> bool:
+    if match := _MASK.fullmatch(path.stem):
+        return not (path.parent / f"{match[1]}{path.suffix}").exists()
+    return path.suffix.lower() in SUFFIXES or (not path.suffix and _is_dicom(path))
+
+
+def _is_dicom(path: epath.Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(132)[128:] == _MAGIC
+
+
+def read(path: epath.Path) -> Iterator[Frame]:
+    """Yields the frames of a file: of DICOM and TIFF all, of an animation the first.
+
+    Raises:
+        UserError: it cannot be read, with the reason.
+    """
+    try:
+        content = path.read_bytes()
+        if content[128:132] == _MAGIC or path.suffix.lower() in (".dcm", ".dicom"):
+            yield from dicom.read(content)
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            yield from _pictures(content)
+    except _UNREADABLE as error:
+        raise UserError(
+            f"it cannot be read as an image ({' '.join(str(error).split())})"
+        ) from error
+
+
+def _pictures(content: bytes) -> Iterator[Frame]:
+    with Image.open(io.BytesIO(content)) as image:
+        if image.width * image.height > _LARGEST:
+            raise UserError(f"it has {image.width} x {image.height} pixels, too many to be one")
+        count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+        for index, picture in enumerate(ImageSequence.Iterator(image), 1):
+            yield Frame(index if count > 1 else 0, to_uint8(from_pillow(picture)))
+            if index == count:
+                return

@@ -1,0 +1,180 @@
+"""Files of every kind: formats, modes, frames, sizes of pixels, and what cannot be read."""
+
+import io
+
+import numpy as np
+import pydicom
+import pytest
+from etils import epath
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, UltrasoundImageStorage
+
+from busjax.errors import UserError
+from busjax.inference import images
+
+GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
+
+
+def write_dicom(path, pixels, photometric="MONOCHROME2", bits=8, syntax=None, **fields):
+    """Writes (H, W), (N, H, W) or (H, W, 3) pixels."""
+    dataset = Dataset()
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = syntax or ExplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = UltrasoundImageStorage
+    dataset.file_meta.MediaStorageSOPInstanceUID = "1.2.3"
+    dataset.SOPClassUID, dataset.SOPInstanceUID = UltrasoundImageStorage, "1.2.3"
+    colour = pixels.ndim >= 3 and pixels.shape[-1] == 3
+    dataset.Rows, dataset.Columns = pixels.shape[-3:-1] if colour else pixels.shape[-2:]
+    dataset.SamplesPerPixel = 3 if colour else 1
+    dataset.PhotometricInterpretation = photometric
+    if colour:
+        dataset.PlanarConfiguration = 0
+    if pixels.ndim == 3 and not colour:
+        dataset.NumberOfFrames = len(pixels)
+    dataset.BitsAllocated = 8 if pixels.dtype == np.uint8 else 16
+    dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = bits, bits - 1, 0
+    dataset.PixelData = pixels.tobytes()
+    for name, value in fields.items():
+        setattr(dataset, name, value)
+    dataset.save_as(path, enforce_file_format=True)
+    return epath.Path(path)
+
+
+def read(path):
+    return list(images.read(epath.Path(path)))
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp", "tiff", "jpg"])
+def test_formats(tmp_path, suffix):
+    path = tmp_path / f"image.{suffix}"
+    Image.fromarray(GREY).save(path, **({"quality": 100} if suffix == "jpg" else {}))
+    (frame,) = read(path)
+    assert (frame.number, frame.spacing, frame.pixels.dtype) == (0, None, np.uint8)
+    assert abs(frame.pixels.astype(int) - GREY).max() <= (2 if suffix == "jpg" else 0)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P", "LA", "I;16"])
+def test_modes(tmp_path, mode):
+    picture = Image.fromarray(GREY.astype(np.uint16) * 257) if mode == "I;16" else (
+        Image.fromarray(GREY).convert(mode)
+    )  # fmt: skip
+    picture.save(tmp_path / "image.png")
+    np.testing.assert_array_equal(read(tmp_path / "image.png")[0].pixels, GREY)
+
+
+def test_pages_of_a_tiff_are_frames(tmp_path):
+    pages = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
+    pages[0].save(tmp_path / "pages.tif", save_all=True, append_images=pages[1:])
+    first, second = read(tmp_path / "pages.tif")
+    assert (first.number, second.number) == (1, 2)
+    np.testing.assert_array_equal(second.pixels, 255 - GREY)
+
+
+def test_dicom_grey(tmp_path):
+    (frame,) = read(write_dicom(tmp_path / "a.dcm", GREY))
+    np.testing.assert_array_equal(frame.pixels, GREY)
+    assert (frame.number, frame.spacing) == (0, None)
+    (frame,) = read(write_dicom(tmp_path / "b.dcm", GREY, "MONOCHROME1"))
+    np.testing.assert_array_equal(frame.pixels, 255 - GREY)
+    deep = GREY.astype(np.uint16) * 16
+    (frame,) = read(write_dicom(tmp_path / "c.dcm", deep, bits=12))
+    assert abs(frame.pixels.astype(int) - GREY).max() <= 1
+
+
+def test_dicom_colour(tmp_path):
+    rgb = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], -1)
+    expected = np.asarray(Image.fromarray(rgb).convert("L"))
+    (frame,) = read(write_dicom(tmp_path / "a.dcm", rgb, "RGB"))
+    np.testing.assert_array_equal(frame.pixels, expected)
+    ybr = np.asarray(Image.fromarray(rgb).convert("YCbCr"))
+    (frame,) = read(write_dicom(tmp_path / "b.dcm", ybr, "YBR_FULL"))
+    assert abs(frame.pixels.astype(int) - expected).max() <= 2
+
+
+def test_dicom_jpeg(tmp_path):
+    """As scanners export their clips."""
+    content = io.BytesIO()
+    large = np.kron(GREY, np.ones((8, 8), np.uint8))
+    Image.fromarray(large).save(content, "jpeg", quality=95)
+    data = pydicom.encaps.encapsulate([content.getvalue()])
+    path = write_dicom(tmp_path / "a.dcm", large, syntax=JPEGBaseline8Bit, PixelData=data)
+    (frame,) = read(path)
+    assert abs(frame.pixels.astype(int) - large).mean() < 3
+
+
+def test_dicom_frames_and_no_suffix(tmp_path):
+    clip = np.stack([GREY, 255 - GREY, GREY // 2])
+    path = write_dicom(tmp_path / "clip", clip)
+    frames = read(path)
+    assert [frame.number for frame in frames] == [1, 2, 3]
+    np.testing.assert_array_equal(np.stack([frame.pixels for frame in frames]), clip)
+    assert [file.name for file in images.collect([epath.Path(tmp_path)])] == ["clip"]
+
+
+def test_dicom_spacing(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", GREY, PixelSpacing=[0.2, 0.1])
+    assert read(path)[0].spacing == (0.2, 0.1)
+    regions = []
+    for size, delta, unit in ((2, 0.9, 3), (7, 0.02, 3), (90, 0.5, 4)):  # 4: seconds
+        region = Dataset()
+        region.RegionLocationMinX0 = region.RegionLocationMinY0 = 0
+        region.RegionLocationMaxX1 = region.RegionLocationMaxY1 = size
+        region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = unit
+        region.PhysicalDeltaX, region.PhysicalDeltaY = delta, 2 * delta
+        regions.append(region)
+    path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions)
+    assert read(path)[0].spacing == pytest.approx((0.4, 0.2))  # of the largest in centimetres
+
+
+def test_dicom_without_pixels(tmp_path):
+    path = write_dicom(tmp_path / "a.dcm", GREY)
+    dataset = pydicom.dcmread(path)
+    del dataset.PixelData
+    dataset.save_as(path)
+    with pytest.raises(UserError, match="DICOM without pixels"):
+        read(path)
+    write_dicom(path, GREY, Rows=600)
+    with pytest.raises(UserError, match="cannot be decoded"):
+        read(path)
+
+
+@pytest.mark.parametrize("content", [b"only text", b"", b"\x89PNG\r\n\x1a\n broken"])
+def test_what_is_no_image(tmp_path, content):
+    (tmp_path / "a.png").write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as an image"):
+        read(tmp_path / "a.png")
+
+
+def test_half_an_image(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (99, 99), np.uint8)).save(
+        tmp_path / "a.png"
+    )
+    content = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match="cannot be read as an image"):
+        read(tmp_path / "a.png")
+
+
+def test_folders_are_searched(tmp_path):
+    for name in ("b.png", "b.jpg", "sub/c.PNG", "sub/c_mask.PNG", "d_mask.png", ".e.png", "f.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "plain").write_text("no suffix, no DICOM")
+    files = images.collect([epath.Path(tmp_path)])
+    assert [(file.path.name, file.name) for file in files] == [
+        ("b.jpg", "b_jpg"),
+        ("b.png", "b_png"),
+        ("d_mask.png", "d_mask"),  # no image beside it: an image of that name
+        ("c.PNG", "sub/c"),
+    ]
+    given = [epath.Path(tmp_path / "f.txt"), epath.Path(tmp_path / "sub"), epath.Path(tmp_path)]
+    names = [file.name for file in images.collect(given)]
+    assert len(names) == len(set(names)) == 6
+
+
+def test_nothing_to_read(tmp_path):
+    with pytest.raises(UserError, match=r"no image in .*expected \.png"):
+        images.collect([epath.Path(tmp_path)])
+    with pytest.raises(UserError, match=r"'.*gone' does not exist"):
+        images.collect([epath.Path(tmp_path / "gone")])
