@@ -22,7 +22,6 @@ from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
 from configs.fields import flatten
 
-SPLIT_FILE = "split.json"
 _SECONDS_TO_APPEAR = 60
 
 # Folders, which may lie elsewhere on another machine.
@@ -105,7 +104,7 @@ def _prepare(
 def _save(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Leaves what the run is made on in its folder."""
     configuration.save(config, workdir)
-    splits.save(split, workdir / SPLIT_FILE, source=source.name, description=source.description)
+    splits.save(split, workdir / splits.FILE, source=source.name, description=source.description)
 
 
 def _check_shared(workdir: epath.Path) -> None:
@@ -128,7 +127,7 @@ def _open_source(config: ConfigDict) -> RecordSource:
 
 def _split(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> Split:
     """The split of the run: as saved beside it, else as given, else drawn; checked."""
-    path = workdir / SPLIT_FILE
+    path = workdir / splits.FILE
     if path.exists() and checkpoint.exist(workdir):
         _check_same_source(path, source)
         split = splits.load(path)
@@ -154,7 +153,7 @@ def _split(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> Spl
 
 
 def _check_same_source(path: epath.Path, source: RecordSource) -> None:
-    trained_on = json.loads(path.read_text(encoding="utf-8"))["provenance"].get("source")
+    trained_on = splits.provenance(path).get("source")
     if trained_on != source.name:
         raise UserError(
             f"{path.parent} holds a run on the source {trained_on!r}, but the data found now is "

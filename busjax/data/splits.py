@@ -15,6 +15,8 @@ from etils import epath
 from busjax import files
 from busjax.errors import UserError
 
+FILE = "split.json"  # in the folder of a run
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:
@@ -133,6 +135,18 @@ def load(path: epath.Path) -> Split:
             f"The split '{path}' cannot be read ({error}): expected JSON with the lists of ids"
             " train, validation and test."
         ) from error
+
+
+def provenance(path: epath.Path) -> dict[str, Any]:
+    """Where the images of a saved split came from: 'source' and 'description'.
+
+    Raises:
+        UserError: no such file, or one of another form.
+    """
+    try:
+        return json.loads(path.read_text())["provenance"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"The split '{path}' cannot be read ({error})") from error
 
 
 def check(split: Split, ids: Sequence[str], groups: Sequence[str]) -> None:

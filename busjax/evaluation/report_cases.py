@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import dataclasses
 import io
 
-import contourpy
 import numpy as np
 from etils import epath
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from PIL import Image
 
 from busjax import files
 from busjax.classes import CLASSES
+from busjax.evaluation import report_drawing as drawing
 from busjax.evaluation.report_charts import MUTED, style
+from busjax.evaluation.report_drawing import PREDICTION, TRUTH
 from busjax.evaluation.report_run import Run, read_run
 from busjax.evaluation.results import ImageRow
 from busjax.files import PathLike
-
-# Told apart with every kind of colour blindness, and both bright on grey tissue.
-TRUTH, PREDICTION = "#1fe0d0", "#ff9f1c"
-_LARGEST_SIDE = 256  # pixels; keeps the report of a large-image run below 3 MB
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,17 +64,9 @@ def _case(run: Run, rank: str, row: ImageRow) -> Case:
         rank=rank,
         row=row,
         image=pictures.image[index],
-        truth=_outlines(pictures.mask[index].astype(np.float64), level=0.5),
-        prediction=_outlines(pictures.probability[index].astype(np.float64), level=127.5),
+        truth=drawing.outlines(pictures.mask[index].astype(np.float64), level=0.5),
+        prediction=drawing.outlines(pictures.probability[index].astype(np.float64), level=127.5),
     )
-
-
-def _outlines(values: np.ndarray, level: float) -> list[np.ndarray]:
-    """Closed curves around the pixels above the level, in pixels from the upper left corner."""
-    # A border of zeros closes the curves at the edge of the image.
-    lines = contourpy.contour_generator(z=np.pad(values, 1)).lines(level)
-    height, width = values.shape
-    return [np.clip(np.asarray(line) - 0.5, 0, (width, height)) for line in lines]
 
 
 def panels(case: Case, identifier: str) -> dict[str, str]:
@@ -90,37 +77,12 @@ def panels(case: Case, identifier: str) -> dict[str, str]:
         identifier: unique in the page; the pixels are embedded once and used three times.
     """
     height, width = case.image.shape
-    picture = (
-        f'<image id="{identifier}" width="{width}" height="{height}" href="{_png(case.image)}"'
-        ' preserveAspectRatio="none"/>'
-    )
+    picture = drawing.picture(case.image, identifier)
     again = f'<use href="#{identifier}"/>'
-    truth = _path(case.truth, TRUTH, fill="none")
-    prediction = _path(case.prediction, PREDICTION, fill=PREDICTION)
+    truth = drawing.path(case.truth, TRUTH, fill="none")
+    prediction = drawing.path(case.prediction, PREDICTION, fill=PREDICTION)
     contents = {"image": picture, "truth": again + truth, "prediction": again + prediction}
-    return {name: _svg(content, width, height) for name, content in contents.items()}
-
-
-def _svg(content: str, width: int, height: int) -> str:
-    return f'<svg viewBox="0 0 {width} {height}" aria-hidden="true">{content}</svg>'
-
-
-def _path(outlines: list[np.ndarray], colour: str, fill: str) -> str:
-    if not outlines:
-        return ""
-    steps = "".join(f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in line)}Z" for line in outlines)
-    return (
-        f'<path d="{steps}" stroke="{colour}" stroke-width="2" vector-effect="non-scaling-stroke"'
-        f' stroke-linejoin="round" fill="{fill}" fill-opacity=".28" fill-rule="evenodd"/>'
-    )
-
-
-def _png(image: np.ndarray) -> str:
-    picture = Image.fromarray(image)
-    picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
-    content = io.BytesIO()
-    picture.save(content, "png", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode()
+    return {name: drawing.svg(content, width, height) for name, content in contents.items()}
 
 
 def overlay_figure(directory: PathLike, path: PathLike) -> None:

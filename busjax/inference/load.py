@@ -13,6 +13,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.classes import CLASSES
+from busjax.data import splits
 from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
@@ -57,6 +58,7 @@ class Predictor:
     Attributes:
         config: that of the run.
         step: of the checkpoint.
+        trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
     """
 
@@ -71,6 +73,7 @@ class Predictor:
         if found := fields.problems(self.config):
             raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
         self.step, variables = _restore(self.config, workdir)
+        self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
         self._compute = jax.jit(functools.partial(network.apply, method="predict"))
