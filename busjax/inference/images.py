@@ -41,11 +41,12 @@ class File:
     name: str
 
 
-def collect(paths: Sequence[epath.Path]) -> list[File]:
+def collect(paths: Sequence[epath.Path], without: epath.Path | None = None) -> list[File]:
     """Finds the images: files as they are given, and all that lie in folders, at any depth.
 
     BUSI's annotations ('... _mask.png' beside its image) and hidden files are no images. Two files
-    that differ by their suffix only bear it in their names.
+    that differ by their suffix only bear it in their names. What lies in `without`, earlier
+    results, is left out.
 
     Raises:
         UserError: nothing there, or no image.
@@ -55,7 +56,8 @@ def collect(paths: Sequence[epath.Path]) -> list[File]:
         if not path.exists():
             raise UserError(f"'{path}' does not exist: give image files or folders of them")
         if path.is_dir():
-            found += [(file, file.relative_to(path).as_posix()) for file in _inside(path)]
+            inside = [file for file in _inside(path) if without not in file.parents]
+            found += [(file, file.relative_to(path).as_posix()) for file in inside]
         else:
             found.append((path, path.name))
     if not found:

@@ -56,9 +56,11 @@ def measure(part: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> Size
         part: (H, W) bool with at least one pixel.
         spacing: height and width of a pixel: 1 and 1, or in millimetres.
     """
-    rows, columns = np.nonzero(part)
+    rows = np.flatnonzero(part.any(1))
+    first = part[rows].argmax(1)  # of each row the ends suffice for the hull
+    end = part.shape[1] - part[rows, ::-1].argmax(1)
     corners = np.concatenate(
-        [np.stack([columns + x, rows + y], -1) for x in (0, 1) for y in (0, 1)]
+        [np.stack([columns, rows + y], -1) for columns in (first, end) for y in (0, 1)]
     ).astype(np.float32)
     scale = np.array([spacing[1], spacing[0]])
     hull = cv2.convexHull(corners)[:, 0].astype(np.float64) * scale
@@ -69,4 +71,4 @@ def measure(part: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> Size
     normals = np.stack([-edges[:, 1], edges[:, 0]], -1)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
     widths = np.ptp(hull @ normals.T, axis=0)
-    return Size(float(rows.size * scale.prod()), float(longest), float(widths.min()))
+    return Size(float(part.sum() * scale.prod()), float(longest), float(widths.min()))

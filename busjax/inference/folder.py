@@ -1,0 +1,143 @@
+"""The results of `busjax.inference.predict`: masks, overlays, predictions.json and a page."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from etils import epath
+from PIL import Image
+
+from busjax import files
+from busjax.classes import CLASSES
+from busjax.errors import UserError
+from busjax.inference import lesions, page
+from busjax.inference.frame import Frame
+from busjax.inference.images import File
+
+if TYPE_CHECKING:
+    from busjax.inference.load import Predictor, Reading
+
+SAVED = ("masks", "overlays")
+NOTE = "Research only: busjax is no medical device and must not be used for diagnosis."
+_COLOUR = (255, 159, 28)  # of the outlines, as on the pages
+
+
+class Folder:
+    """Writes what was read of each frame; every file appears whole or not at all.
+
+    Args:
+        path: the folder, made where it is not there.
+        saved: which of `SAVED` to write.
+        predictor: whose readings they are.
+
+    Raises:
+        UserError: it cannot be written.
+    """
+
+    def __init__(self, path: epath.Path, saved: Collection[str], predictor: Predictor) -> None:
+        self._path, self._saved = path, saved
+        self._facts = {
+            "config": predictor.config.name,
+            "checkpoint_step": predictor.step,
+            "trained_on": predictor.trained_on,
+            "refine": predictor.config.model.refine,
+            "note": NOTE,
+        }
+        self._images: list[tuple[dict[str, Any], str]] = []  # numbers, and how the page shows it
+        self._unreadable: list[dict[str, str]] = []
+        self._write("predictions.json", self._json())  # tells at once where nothing can be written
+
+    def add(self, file: File, frame: Frame, reading: Reading) -> None:
+        """Writes mask and overlay of a frame and keeps its numbers."""
+        name = f"{file.name}_frame_{frame.number:04d}" if frame.number else file.name
+        if "masks" in self._saved:
+            self._write(f"masks/{name}.png", _png(reading.mask.astype(np.uint8) * 255))
+        if "overlays" in self._saved:
+            self._write(f"overlays/{name}.png", _png(_overlay(frame.pixels, reading.mask)))
+        entry = _entry(file, name, frame, reading)
+        self._images.append((entry, page.case(entry, frame.pixels, reading.mask_probability)))
+
+    def add_unreadable(self, file: File, reason: str) -> None:
+        """Keeps the name of a file that could not be read."""
+        self._unreadable.append({"file": str(file.path), "reason": reason})
+
+    def close(self) -> None:
+        """Writes predictions.json and the page of all that was added."""
+        self._write("predictions.json", self._json())
+        content = page.page(self._facts, self._images, self._unreadable)
+        self._write("index.html", content.encode())
+
+    def _json(self) -> bytes:
+        entries = [entry for entry, _ in self._images]
+        content = {**self._facts, "images": entries, "unreadable": self._unreadable}
+        return (json.dumps(content, indent=1) + "\n").encode()
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._path / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(path, content)
+        except OSError as error:
+            raise UserError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+def check_free(path: epath.Path, overwrite: bool) -> None:
+    """Raises a UserError where a folder holds anything, unless it may be overwritten."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"--out={path} is a file: give a folder")
+    if not overwrite and path.is_dir() and any(path.iterdir()):
+        raise UserError(f"--out={path} holds files already: give another folder, or --overwrite")
+
+
+def _entry(file: File, name: str, frame: Frame, reading: Reading) -> dict[str, Any]:
+    height, width = frame.pixels.shape
+    probabilities = zip(CLASSES, reading.class_probabilities.tolist(), strict=True)
+    return {
+        "file": str(file.path),
+        "name": name,
+        "frame": frame.number or None,
+        "width": width,
+        "height": height,
+        "pixel_height_mm": frame.spacing[0] if frame.spacing else None,
+        "pixel_width_mm": frame.spacing[1] if frame.spacing else None,
+        "class": reading.class_name,
+        "probabilities": {label: round(value, 6) for label, value in probabilities},
+        "lesions": [_lesion(box, part, frame.spacing) for box, part in lesions.find(reading.mask)],
+    }
+
+
+def _lesion(
+    box: lesions.Box, part: np.ndarray, spacing: tuple[float, float] | None
+) -> dict[str, Any]:
+    pixels = lesions.measure(part)
+    real = lesions.measure(part, spacing) if spacing else None
+    return {
+        "left": box.left,
+        "top": box.top,
+        "right": box.right,
+        "bottom": box.bottom,
+        "area_pixels": box.area,
+        "longest_diameter_pixels": round(pixels.longest, 2),
+        "shortest_diameter_pixels": round(pixels.shortest, 2),
+        "area_mm2": round(real.area, 2) if real else None,
+        "longest_diameter_mm": round(real.longest, 2) if real else None,
+        "shortest_diameter_mm": round(real.shortest, 2) if real else None,
+    }
+
+
+def _overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The image (H, W, 3) with the outline of the mask, a 256th of its larger side wide."""
+    colours = np.repeat(pixels[..., None], 3, axis=-1)
+    curves, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_LIST, cv2.CHAIN_APPROX_NONE)
+    return cv2.drawContours(colours, curves, -1, _COLOUR, max(1, max(mask.shape) // 256))
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "png", compress_level=3)
+    return content.getvalue()

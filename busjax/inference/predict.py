@@ -1,0 +1,119 @@
+"""Reads images with a trained network.
+
+    python -m busjax.inference.predict --workdir=RUN IMAGE_OR_FOLDER... --out=DIR
+
+Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html, in DIR. Exit code
+3: some files could not be read; they are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+
+from absl import logging
+from tqdm import tqdm
+
+from busjax import files
+from busjax.errors import UserError
+from busjax.inference import folder, images
+from busjax.inference.frame import Frame
+from busjax.inference.images import File
+
+UNREADABLE = 3
+"""Exit code where some files could not be read, and all others were."""
+
+_TOGETHER = 16  # frames in memory, and given to the network at a time
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does what the command line asks for and returns the exit code."""
+    options = _parse(arguments)
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
+    try:
+        return _predict(options)
+    except UserError as error:
+        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("busjax: stopped; what was written is whole", file=sys.stderr)
+        return 130
+
+
+def _parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m busjax.inference.predict",
+        description="Reads images with a trained network. Research only: no medical device.",
+    )
+    parser.add_argument("images", nargs="+", help="files, or folders of them: PNG, DICOM, ...")
+    parser.add_argument("--workdir", required=True, help="folder of the run, e.g. runs/unetpp")
+    parser.add_argument("--out", required=True, help="folder for the results")
+    parser.add_argument(
+        "--save",
+        type=_saved,
+        default=folder.SAVED,
+        help="of masks,overlays: what to write besides numbers and page [both]; none: neither",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="write into a folder with files")
+    return parser.parse_args(arguments)
+
+
+def _saved(text: str) -> tuple[str, ...]:
+    names = () if text == "none" else tuple(text.split(","))
+    if unknown := set(names) - set(folder.SAVED):
+        raise argparse.ArgumentTypeError(
+            f"{sorted(unknown)[0]!r} is unknown: choose masks, overlays, both with a comma, or none"
+        )
+    return names
+
+
+def _predict(options: argparse.Namespace) -> int:
+    out = files.locate(options.out)
+    folder.check_free(out, options.overwrite)
+    found = images.collect([files.locate(path) for path in options.images], without=out)
+    # JAX comes in when all that can be told without it has been told.
+    from busjax.inference.load import load
+
+    predictor = load(options.workdir)
+    results = folder.Folder(out, options.save, predictor)
+    unreadable: list[File] = []
+    try:
+        for batch in _batches(_frames(found, results, unreadable)):
+            for (file, frame), reading in zip(
+                batch, predictor.read([frame.pixels for _, frame in batch]), strict=True
+            ):
+                results.add(file, frame, reading)
+    finally:
+        results.close()
+    print(f"{len(found) - len(unreadable)} of {len(found)} files read: {out / 'index.html'}")
+    return UNREADABLE if unreadable else 0
+
+
+def _frames(
+    found: list[File], results: folder.Folder, unreadable: list[File]
+) -> Iterator[tuple[File, Frame]]:
+    """All frames of all files; a file that cannot be read is told and left out."""
+    bar = tqdm(found, unit="file", disable=not sys.stderr.isatty())
+    for file in bar:
+        try:
+            for frame in images.read(file.path):
+                yield file, frame
+        except UserError as error:
+            bar.write(f"left out: {file.path}: {error}", file=sys.stderr)
+            results.add_unreadable(file, str(error))
+            unreadable.append(file)
+
+
+def _batches(frames: Iterable[tuple[File, Frame]]) -> Iterator[list[tuple[File, Frame]]]:
+    iterator = iter(frames)
+    while batch := list(itertools.islice(iterator, _TOGETHER)):
+        yield batch
+
+
+if __name__ == "__main__":
+    from busjax.allocator import restart_tuned
+
+    restart_tuned()
+    sys.exit(main())

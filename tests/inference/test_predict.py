@@ -1,0 +1,248 @@
+"""The command on folders of images: what it leaves, what it says of what it cannot read."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import busjax
+from busjax.inference import folder, predict
+from tests.inference.test_images import write_dicom
+
+ROOT = Path(__file__).parent.parent.parent
+RNG = np.random.default_rng(0)
+
+
+def write_images(directory, count=3):
+    """Writes noise of several sizes: a.png, sub/b.png, clip.dcm of two frames with spacing."""
+    (directory / "sub").mkdir(parents=True)
+    Image.fromarray(RNG.integers(0, 256, (20, 30), np.uint8)).save(directory / "a.png")
+    Image.fromarray(RNG.integers(0, 256, (40, 24, 3), np.uint8)).save(directory / "sub/b.png")
+    clip = RNG.integers(0, 256, (2, 32, 32), np.uint8)
+    write_dicom(directory / "clip.dcm", clip, PixelSpacing=[0.2, 0.1])
+    return directory
+
+
+NAMES = ["a", "clip_frame_0001", "clip_frame_0002", "sub/b"]
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    return write_images(tmp_path / "in")
+
+
+def run(run_folder, *arguments):
+    return predict.main([f"--workdir={run_folder}", *map(str, arguments)])
+
+
+def content(out):
+    return json.loads((out / "predictions.json").read_text())
+
+
+def pngs(directory):
+    return sorted(
+        path.relative_to(directory).with_suffix("").as_posix() for path in directory.rglob("*.png")
+    )
+
+
+@pytest.fixture
+def lesion_everywhere(monkeypatch):
+    """The network of two epochs sees nothing: it is made to see a rectangle of each image."""
+    from busjax.inference import load
+
+    real = load._reading
+
+    def reading(shape, mask, classes):
+        mask = np.zeros_like(mask)
+        mask[4:8, 4:12] = 1
+        return real(shape, mask, classes)
+
+    monkeypatch.setattr(load, "_reading", reading)
+
+
+def test_leaves_all_that_is_promised(run_folder, inputs, tmp_path, capsys, lesion_everywhere):
+    out = tmp_path / "out"
+    assert run(run_folder, inputs, f"--out={out}") == 0
+    assert "3 of 3 files read" in capsys.readouterr().out
+    assert pngs(out / "masks") == pngs(out / "overlays") == NAMES
+    found = content(out)
+    assert [entry["name"] for entry in found["images"]] == NAMES
+    assert found["unreadable"] == []
+    assert "no medical device" in found["note"]
+    assert found["trained_on"]["source"] == "phantom"
+    predictor = busjax.load(run_folder)
+    image = np.asarray(Image.open(inputs / "a.png"))
+    reading = predictor(image)
+    mask = np.asarray(Image.open(out / "masks" / "a.png"))
+    assert mask.shape == image.shape
+    assert set(np.unique(mask)) == {0, 255}
+    np.testing.assert_array_equal(mask > 0, reading.mask)
+    overlay = np.asarray(Image.open(out / "overlays" / "a.png")).astype(int)
+    drawn = np.ptp(overlay, axis=-1) > 0  # coloured
+    assert drawn.any()
+    np.testing.assert_array_equal(overlay[..., 0][~drawn], image[~drawn])
+    entry = found["images"][0]
+    assert (entry["width"], entry["height"], entry["frame"]) == (30, 20, None)
+    assert sum(entry["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert max(entry["probabilities"], key=entry["probabilities"].get) == entry["class"]
+
+
+def test_sizes_are_in_millimetres_where_they_are_told(
+    run_folder, inputs, tmp_path, lesion_everywhere
+):
+    run(run_folder, inputs, f"--out={tmp_path / 'out'}")
+    image, frame = content(tmp_path / "out")["images"][:2]
+    (lesion,) = frame["lesions"]  # 4 x 8 of 16 pixels, in an image of 32: 8 x 16
+    assert (lesion["right"] - lesion["left"], lesion["bottom"] - lesion["top"]) == (16, 8)
+    assert lesion["area_pixels"] == 128
+    assert lesion["area_mm2"] == pytest.approx(128 * 0.02, abs=0.01)
+    assert lesion["longest_diameter_mm"] == pytest.approx((1.6**2 + 1.6**2) ** 0.5, abs=0.01)
+    assert lesion["shortest_diameter_mm"] == pytest.approx(1.6, abs=0.01)
+    assert (frame["pixel_height_mm"], frame["pixel_width_mm"]) == (0.2, 0.1)
+    assert image["lesions"][0]["longest_diameter_mm"] is None
+    assert image["lesions"][0]["longest_diameter_pixels"] > 0
+
+
+def test_the_page_shows_every_image_and_says_what_it_is(run_folder, inputs, tmp_path):
+    (inputs / "broken<1>.png").write_text("text")
+    run(run_folder, inputs, f"--out={tmp_path / 'out'}")
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("<article") == page.count("data:image/jpeg") == 4
+    assert "trained on synthetic phantoms" in page
+    assert "no medical device" in page
+    assert "broken&lt;1&gt;.png" in page
+    identifiers = re.findall(r'<image id="([^"]*)"', page)
+    assert len(set(identifiers)) == 4
+    assert re.findall(r'<use href="#([^"]*)"', page) == identifiers
+    assert not re.search(r'(src|href)="(?!data:|#)', page)  # needs no other file
+
+
+@pytest.mark.parametrize(
+    ("save", "folders"), [("masks", {"masks"}), ("overlays", {"overlays"}), ("none", set())]
+)
+def test_only_what_is_asked_for_is_saved(run_folder, inputs, tmp_path, save, folders):
+    assert run(run_folder, inputs, f"--out={tmp_path / 'out'}", f"--save={save}") == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"predictions.json", "index.html", *folders}
+
+
+def test_a_file_that_cannot_be_read_is_named_and_the_rest_goes_on(
+    run_folder, inputs, tmp_path, capsys
+):
+    (inputs / "text.png").write_text("only text")
+    (inputs / "no_pixels.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    out = tmp_path / "out"
+    assert run(run_folder, inputs, f"--out={out}") == 3
+    told = capsys.readouterr()
+    assert f"left out: {inputs / 'text.png'}: it cannot be read as an image" in told.err
+    assert "no_pixels.dcm" in told.err
+    assert "3 of 5 files read" in told.out
+    assert [Path(entry["file"]).name for entry in content(out)["unreadable"]] == [
+        "no_pixels.dcm", "text.png",
+    ]  # fmt: skip
+    assert pngs(out / "masks") == NAMES
+
+
+def test_nothing_is_overwritten_unless_it_is_asked_for(run_folder, inputs, tmp_path, capsys):
+    out = inputs / "results"  # within the folder that is read
+    out.mkdir()
+    (out / "mine.txt").write_text("mine")
+    assert run(run_folder, inputs, f"--out={out}") == 1
+    assert "holds files already" in capsys.readouterr().err
+    assert [path.name for path in out.iterdir()] == ["mine.txt"]
+    for _ in range(2):
+        assert run(run_folder, inputs, f"--out={out}", "--overwrite") == 0
+        assert [entry["name"] for entry in content(out)["images"]] == NAMES  # not its own overlays
+    assert (out / "mine.txt").read_text() == "mine"
+
+
+def test_small_and_large_images(run_folder, tmp_path):
+    for side in (1, 6000):
+        Image.fromarray(np.full((side, side), 90, np.uint8)).save(tmp_path / f"{side}.png")
+    out = tmp_path / "out"
+    assert run(run_folder, tmp_path / "1.png", tmp_path / "6000.png", f"--out={out}") == 0
+    for side in (1, 6000):
+        with Image.open(out / "masks" / f"{side}.png") as mask:
+            assert mask.size == (side, side)
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        (lambda run, inputs: shutil.rmtree(run), "holds no run"),
+        (lambda run, inputs: shutil.rmtree(run / "checkpoints"), "holds no checkpoint"),
+        (lambda run, inputs: [shutil.rmtree(inputs), inputs.mkdir()], "no image in"),
+        (lambda run, inputs: shutil.rmtree(inputs), "does not exist"),
+    ],
+)
+def test_what_is_missing_is_told_in_a_line(run_folder, inputs, tmp_path, capsys, prepare, message):
+    shutil.copytree(run_folder, tmp_path / "run")
+    prepare(tmp_path / "run", inputs)
+    assert run(tmp_path / "run", inputs, f"--out={tmp_path / 'out'}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("busjax: ")
+    assert message in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told(run_folder, inputs, tmp_path, capsys, monkeypatch):
+    def read_only(path, content):  # root may write anywhere
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(folder.files, "replace", read_only)
+    assert run(run_folder, inputs, f"--out={tmp_path / 'out'}") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be written: Permission denied" in line
+    (tmp_path / "file").touch()
+    assert run(run_folder, inputs, f"--out={tmp_path / 'file'}") == 1
+    assert "is a file: give a folder" in capsys.readouterr().err
+
+
+def test_wrong_flags(run_folder, inputs, capsys):
+    with pytest.raises(SystemExit):
+        run(run_folder, inputs, "--out=x", "--save=mask")
+    assert "'mask' is unknown: choose masks, overlays" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_whole_files(run_folder, tmp_path):
+    """A really interrupted process: each PNG opens, and the numbers are those of the PNGs."""
+    inputs, out = tmp_path / "in", tmp_path / "out"
+    inputs.mkdir()
+    for number in range(400):
+        Image.fromarray(RNG.integers(0, 256, (300, 300), np.uint8)).save(
+            inputs / f"{number:03d}.bmp"
+        )
+    command = [sys.executable, "-m", "busjax.inference.predict", f"--workdir={run_folder}"]
+    with subprocess.Popen(
+        [*command, str(inputs), f"--out={out}"],
+        cwd=ROOT,
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "GLIBC_TUNABLES": ""},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        deadline = time.monotonic() + 60
+        while not (out / "overlays").is_dir() or len(pngs(out / "overlays")) < 20:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told.splitlines()[-1] == "busjax: stopped; what was written is whole"
+    written = pngs(out / "masks")
+    assert 20 <= len(written) < 400
+    for name in written:
+        Image.open(out / "masks" / f"{name}.png").load()
+    names = [entry["name"] for entry in content(out)["images"]]
+    assert set(names) <= set(written)
+    assert len(written) - len(names) <= 1  # the one that was being written
+    assert (out / "index.html").read_text().count("<article") == len(names)
