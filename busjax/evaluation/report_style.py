@@ -68,6 +68,7 @@ tr.all > * { border-top: 2px solid var(--ink); font-weight: 600; }
 .case { display: grid; grid-template-columns: minmax(0, 1fr) 250px; gap: 20px;
   padding: 14px 0; border-top: 1px solid var(--line); break-inside: avoid; }
 .panels { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; }
+.panels.two { grid-template-columns: repeat(2, 1fr); }
 .panels svg { display: block; width: 100%; height: auto; border-radius: 6px; background: #000; }
 .about { display: grid; gap: 8px; align-content: center; min-width: 0; }
 .about > * { min-width: 0; }

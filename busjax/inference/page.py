@@ -14,6 +14,7 @@ from busjax.evaluation import report_drawing as drawing
 from busjax.evaluation.report_style import STYLE
 
 _LARGEST_SIDE = 512  # pixels, of what is drawn
+_NAMED_LESIONS = 3  # of an image, at most; predictions.json has them all
 
 BANNER = "This network was trained on synthetic phantoms: what it says of patients means nothing."
 
@@ -45,11 +46,16 @@ def page(
         '<main><header><p class="eyebrow">busjax: segmentation and classification of breast '
         f'ultrasound</p><h1>{len(images)} images</h1><p class="lede">Called {found}.</p>'
         f'<p class="quiet">Network {escape(facts["config"])}, step {facts["checkpoint_step"]}, '
-        f"trained on {escape(facts['trained_on'].get('description', 'unknown images'))}. "
+        f"trained on {escape(_images_of(facts))}. "
         f"{escape(facts['note'])}</p></header>{left_out}"
         '<section class="long"><h2>Images</h2>'
         f"{''.join(case for _, case in images)}</section></main></body></html>\n"
     )
+
+
+def _images_of(facts: dict[str, Any]) -> str:
+    """What the network was trained on, without the hint how to train on other images."""
+    return facts["trained_on"].get("description", "unknown images").partition(";")[0]
 
 
 def case(entry: dict[str, Any], pixels: np.ndarray, probability: np.ndarray) -> str:
@@ -73,9 +79,12 @@ def case(entry: dict[str, Any], pixels: np.ndarray, probability: np.ndarray) -> 
     probabilities = ", ".join(
         f"{name} {value:.0%}" for name, value in entry["probabilities"].items()
     )
-    sizes = "".join(f"<p>{_size(lesion)}</p>" for lesion in entry["lesions"])
+    shown, more = entry["lesions"][:_NAMED_LESIONS], len(entry["lesions"]) - _NAMED_LESIONS
+    sizes = "".join(f"<p>{_size(lesion)}</p>" for lesion in shown)
+    if more > 0:
+        sizes += f'<p class="quiet">and {more} smaller</p>'
     return (
-        f'<article class="case"><div class="panels">{figures}</div><div class="about"><div>'
+        f'<article class="case"><div class="panels two">{figures}</div><div class="about"><div>'
         f'<p>{escape(entry["name"])}</p><p class="dice">{entry["class"]}</p>'
         f'<p class="quiet">{probabilities}</p></div><div>{sizes}</div></div></article>'
     )

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 
 import busjax
-from busjax.inference import folder, predict
+from busjax.inference import folder, page, predict
 from tests.inference.test_images import write_dicom
 
 ROOT = Path(__file__).parent.parent.parent
@@ -124,6 +124,19 @@ def test_the_page_shows_every_image_and_says_what_it_is(run_folder, inputs, tmp_
     assert len(set(identifiers)) == 4
     assert re.findall(r'<use href="#([^"]*)"', page) == identifiers
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # needs no other file
+
+
+def test_the_page_names_the_largest_lesions_only():
+    lesion = {
+        f"{name}_diameter_{unit}": None for name in ("longest", "shortest") for unit in ("mm",)
+    }
+    lesion |= {"longest_diameter_pixels": 4.0, "shortest_diameter_pixels": 3.0}
+    entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}}
+    pixels = np.zeros((8, 8), np.uint8)
+    for count, more in ((3, False), (5, True)):
+        text = page.case({**entry, "lesions": [lesion] * count}, pixels, pixels.astype(float))
+        assert text.count("lesion of 4.0 x 3.0 pixels") == 3
+        assert ("and 2 smaller" in text) == more
 
 
 @pytest.mark.parametrize(
