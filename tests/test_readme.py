@@ -18,7 +18,7 @@ TEXT = "\n".join(page.read_text() for page in PAGES)
 # In a table or in a line of its own; a command of the shell may be joined to others by &&.
 CODE = [
     *re.findall(r"`([^`\n]+)`", TEXT),
-    *(line for block in re.findall(r"```\n(.*?)```", TEXT, re.S) for line in block.splitlines()),
+    *(line for block in re.findall(r"```\w*\n(.*?)```", TEXT, re.S) for line in block.splitlines()),
 ]
 COMMANDS = sorted({part.strip() for line in CODE for part in line.split("&&")})
 RUNS = [command for command in COMMANDS if "-m busjax.main" in command and "=" in command]
