@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -100,10 +101,6 @@ def _run_mode(config: ConfigDict) -> None:
 def _config() -> ConfigDict:
     if _CONFIG.value is not None:
         return _loaded(_CONFIG.value)
-    if _MODE.value == "evaluate" and _WORKDIR.value:
-        from busjax.training import configuration
-
-        return configuration.load(files.locate(_WORKDIR.value))
     raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
 
 
@@ -132,7 +129,9 @@ def _make_folder(workdir: epath.Path) -> None:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
-        return flags.FLAGS(list(argv))
+        return flags.FLAGS(_with_saved_config(list(argv)))
+    except UserError as error:
+        _fail(str(error))
     except flags.Error as error:
         _fail(f"{error} (see --help)")
     except (AttributeError, KeyError) as error:
@@ -141,6 +140,20 @@ def _parse(argv: Sequence[str]) -> list[str]:
         _fail(f"the configuration has no such field: {quoted} (all fields: configs/base.py)")
     except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
         _fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
+
+
+def _with_saved_config(argv: list[str]) -> list[str]:
+    """An evaluation without --config takes that of its run, whose fields can then be set."""
+    words = iter(argv[1:])
+    given = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        given[name] = value if sign else next(words, "")
+    workdir = given.get("--workdir")
+    if given.get("--mode") != "evaluate" or "--config" in given or workdir is None:
+        return argv
+    saved = Path(__file__).parent / "training" / "configuration.py"
+    return [argv[0], f"--config={saved}:{workdir}", *argv[1:]]
 
 
 def _fail(message: str) -> NoReturn:

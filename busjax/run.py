@@ -12,10 +12,11 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
-from busjax.data import sources, splits
+from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
+from busjax.evaluation import external
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.report import write_report
 from busjax.training import checkpoint, configuration, processes
@@ -60,8 +61,46 @@ def evaluate_only(config: ConfigDict, workdir: epath.Path) -> None:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
     if not configuration.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
+    if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
+        _evaluate_external(config, workdir)
+        return
     source, split = _prepare(config, workdir, _INFERENCE_FIELDS)
     _evaluate_and_report(config, workdir, source, split)
+
+
+def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
+    """Whether the data folder that is given holds the images of the run itself."""
+    try:
+        return external.is_own(sources.open_source(config.data, os.getcwd()), workdir)
+    except UserError:  # its lists are not for these images
+        return False
+
+
+def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
+    """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
+
+    def read() -> RecordSource:
+        check_same_run(config, workdir, _INFERENCE_FIELDS)
+        return _open_source(external.of_folder(config))
+
+    source = processes.together(read)
+    digests = records.digests(source)
+    told = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    processes.agree("the images", told)
+    facts = {
+        "data_dir": config.data.dir,
+        "data_digest": told,
+        "images_seen_in_training": external.seen(source, workdir),
+    }
+    folder = external.results_folder(workdir, files.locate(config.data.dir), facts)
+    print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
+    summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
+    if processes.is_first():
+        report = write_report(workdir, folder)
+        print(_summary_lines(summary))
+        if seen := facts["images_seen_in_training"]:
+            print(f"CAUTION: {seen} of these images are among those it was trained on")
+        print(f"report: {report}", flush=True)
 
 
 def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]) -> None:
@@ -104,7 +143,13 @@ def _prepare(
 def _save(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Leaves what the run is made on in its folder."""
     configuration.save(config, workdir)
-    splits.save(split, workdir / splits.FILE, source=source.name, description=source.description)
+    splits.save(
+        split,
+        workdir / splits.FILE,
+        source=source.name,
+        description=source.description,
+        digests=records.digests(source),
+    )
 
 
 def _check_shared(workdir: epath.Path) -> None:
@@ -185,8 +230,9 @@ def _summary_lines(summary: dict[str, Any]) -> str:
             ("AUC", "auc_macro"),
         )
     )
+    what = "test split" if summary["split"] == "test" else "external test"
     return (
-        f"test split of {summary['source']}, {summary['n_images']} images, "
+        f"{what} of {summary['source']}, {summary['n_images']} images, "
         f"checkpoint of epoch {summary['checkpoint_epoch']}:\n  {scores}"
     )
 

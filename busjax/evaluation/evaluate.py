@@ -6,7 +6,9 @@ import contextlib
 import datetime
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -26,11 +28,17 @@ from busjax.training.program import Program
 
 
 def evaluate(
-    config: ConfigDict, workdir: epath.Path, source: RecordSource, ids: tuple[str, ...]
+    config: ConfigDict,
+    workdir: epath.Path,
+    source: RecordSource,
+    ids: tuple[str, ...],
+    folder: str = results.FOLDER,
+    facts: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Evaluates the best checkpoint of a run on the images `ids` of its test split.
 
-    Writes evaluation/images.csv, summary.json and predictions.npz under `workdir`.
+    Writes images.csv, summary.json and predictions.npz into a folder of `workdir`. In another
+    folder than its own it is an external test, and the summary says so.
 
     Returns:
         The summary: scores, and where they come from.
@@ -53,6 +61,8 @@ def evaluate(
         **results.summary_from_rows(rows),
         "loss": float(found["loss"].mean()),
         **_provenance(config, source),
+        "split": "test" if folder == results.FOLDER else "external",
+        **facts,
         "checkpoint_step": step,
         "checkpoint_epoch": data["epoch"],
         "parameters": count_parameters(state.evaluated["params"]),
@@ -62,7 +72,7 @@ def evaluate(
         predictions = results.Predictions(
             np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
         )
-        results.write(workdir, rows, summary, predictions)
+        results.write(workdir, rows, summary, predictions, folder)
     return summary
 
 
@@ -83,7 +93,6 @@ def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
     return {
         "source": source.name,
         "description": source.description,
-        "split": "test",
         "config": config.name,
         "refine": config.model.refine,
         "dtype": str(activation_dtype(config.model.dtype)),

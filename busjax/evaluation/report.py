@@ -16,23 +16,27 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.evaluation import report_cases, report_charts, report_tables
+from busjax.evaluation import report_cases, report_charts, report_tables, results
 from busjax.evaluation.report_cases import Case
 from busjax.evaluation.report_run import Run, read_run
 from busjax.evaluation.report_style import STYLE
 from busjax.files import PathLike
 
+EXTERNAL = "External test: every image of another folder than this network was trained on."
 BANNER = "Trained and tested on synthetic phantoms. These are not BUSI results."
 
 
-def write_report(directory: PathLike) -> epath.Path:
+def write_report(directory: PathLike, results_in: str = results.FOLDER) -> epath.Path:
     """Writes directory/report.html, one file that needs no other, and returns its path.
+
+    The page of an external test, whose results are in another folder, goes into that folder.
 
     Raises:
         UserError: a file of the run is missing or broken.
     """
-    run = read_run(directory)
-    path = epath.Path(directory) / "report.html"
+    run = read_run(directory, results_in)
+    own = results_in == results.FOLDER
+    path = epath.Path(directory) / ("" if own else results_in) / "report.html"
     files.replace(path, _page(run).encode())
     return path
 
@@ -52,13 +56,22 @@ def _page(run: Run) -> str:
 def _header(run: Run) -> str:
     counts = ", ".join(f"{run.scores[f'n_{name}']} {name}" for name in CLASSES)
     what = "synthetic phantoms" if run.is_phantom else "BUSI"
+    if run.is_external:
+        what = "images of another set, all of them"
+    external = _external(run) if run.is_external else ""
     return (
         '<header><p class="eyebrow">busjax: segmentation and classification of breast ultrasound'
         f"</p><h1>{escape(run.name)}</h1>"
-        f'<p class="lede">Tested on {what}, n = {run.scores["n_images"]}: {counts}.</p>'
+        f'<p class="lede">Tested on {what}, n = {run.scores["n_images"]}: {counts}.</p>{external}'
         f'<p class="quiet">{escape(str(run.facts.get("description", run.facts["source"])))}</p>'
         f'</header><div class="cards">{report_tables.cards(run)}</div>'
     )
+
+
+def _external(run: Run) -> str:
+    seen = run.facts.get("images_seen_in_training", 0)
+    caution = f" But {seen} of them are, pixel for pixel, among those it learnt." if seen else ""
+    return f'<p class="lede"><b>{EXTERNAL}{caution}</b></p>'
 
 
 def _scores(run: Run) -> str:

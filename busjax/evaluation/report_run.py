@@ -60,12 +60,17 @@ class Run:
             if name not in defaults or defaults[name] != value
         }
 
+    @property
+    def is_external(self) -> bool:
+        """Whether it was tested on images of another set than it was trained on."""
+        return self.facts.get("split") == "external"
+
     def rows_of(self, class_name: str) -> list[ImageRow]:
         """The rows whose true class this is."""
         return [row for row in self.rows if row.class_name == class_name]
 
 
-def read_run(directory: PathLike) -> Run:
+def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     """Reads a run folder.
 
     Raises:
@@ -74,11 +79,11 @@ def read_run(directory: PathLike) -> Run:
     folder = epath.Path(directory)
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; give the folder of a run")
-    rows, summary = results.read_rows(folder), results.read_summary(folder)
-    pictures = results.read_predictions(folder)
+    rows, summary = results.read_rows(folder, results_in), results.read_summary(folder, results_in)
+    pictures = results.read_predictions(folder, results_in)
     if not rows or [row.id for row in rows] != pictures.id.tolist():
         raise UserError(
-            f"{folder / results.FOLDER}: images.csv and predictions.npz are not of the same"
+            f"{folder / results_in}: images.csv and predictions.npz are not of the same"
             " images (at least one); evaluate the run again"
         )
     if "source" not in summary:

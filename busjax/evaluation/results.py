@@ -133,7 +133,11 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
 
 
 def write(
-    directory: PathLike, rows: Sequence[ImageRow], summary: dict[str, Any], images: Predictions
+    directory: PathLike,
+    rows: Sequence[ImageRow],
+    summary: dict[str, Any],
+    images: Predictions,
+    folder: str = FOLDER,
 ) -> None:
     """Writes the three files under directory/evaluation/, in place of older ones.
 
@@ -143,20 +147,21 @@ def write(
         summary: scores and provenance (source, description, checkpoint_step, ...), flat; nan is
             written as null.
         images: for the pictures, same ids in the same order as the rows.
+        folder: within the directory; another one for images that are not of the run.
     """
-    folder = epath.Path(directory) / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
+    target = epath.Path(directory) / folder
+    target.mkdir(parents=True, exist_ok=True)
     # Away first and back last: an interrupted evaluation has no summary, rather than an old one.
-    (folder / "summary.json").unlink(missing_ok=True)
-    files.replace(folder / "predictions.npz", _npz(images))
-    files.replace(folder / "images.csv", _csv(rows).encode())
+    (target / "summary.json").unlink(missing_ok=True)
+    files.replace(target / "predictions.npz", _npz(images))
+    files.replace(target / "images.csv", _csv(rows).encode())
     finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
-    files.replace(folder / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
+    files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
 
 
-def read_rows(directory: PathLike) -> list[ImageRow]:
+def read_rows(directory: PathLike, folder: str = FOLDER) -> list[ImageRow]:
     """The lines of images.csv; raises UserError when it is missing or not such a table."""
-    path = _existing(directory, "images.csv")
+    path = _existing(directory, folder, "images.csv")
     text = io.StringIO(path.read_bytes().decode(), newline="")
     header, *lines = list(csv.reader(text)) or [[]]
     if header != list(COLUMNS):
@@ -169,9 +174,9 @@ def read_rows(directory: PathLike) -> list[ImageRow]:
         raise UserError(f"{path}: {error}; evaluate the run again") from error
 
 
-def read_summary(directory: PathLike) -> dict[str, Any]:
+def read_summary(directory: PathLike, folder: str = FOLDER) -> dict[str, Any]:
     """The entries of summary.json, null as nan; raises UserError when missing or broken."""
-    path = _existing(directory, "summary.json")
+    path = _existing(directory, folder, "summary.json")
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -179,9 +184,9 @@ def read_summary(directory: PathLike) -> dict[str, Any]:
     return {key: math.nan if value is None else value for key, value in entries.items()}
 
 
-def read_predictions(directory: PathLike) -> Predictions:
+def read_predictions(directory: PathLike, folder: str = FOLDER) -> Predictions:
     """The arrays of predictions.npz; raises UserError when it is missing or broken."""
-    path = _existing(directory, "predictions.npz")
+    path = _existing(directory, folder, "predictions.npz")
     try:
         with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             return Predictions(
@@ -191,8 +196,8 @@ def read_predictions(directory: PathLike) -> Predictions:
         raise UserError(f"{path}: {error}; evaluate the run again") from error
 
 
-def _existing(directory: PathLike, name: str) -> epath.Path:
-    path = epath.Path(directory) / FOLDER / name
+def _existing(directory: PathLike, folder: str, name: str) -> epath.Path:
+    path = epath.Path(directory) / folder / name
     if not path.exists():
         raise UserError(f"{path} is missing; evaluate the run first")
     return path

@@ -46,3 +46,7 @@ def load(workdir: PathLike) -> ConfigDict:
     with config.ignore_type():  # a range is checked with the others
         config.update_from_flattened_dict(known)
     return config
+
+
+# What ml_collections asks of a file that is given as --config=FILE:ARGUMENT.
+get_config = load

@@ -1,0 +1,66 @@
+"""A trained network on another set of images: an external test."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from busjax.data import records, splits
+from busjax.data.records import RecordSource
+from busjax.evaluation import results
+from busjax.training import configuration
+
+
+def is_asked_for(config: ConfigDict, workdir: epath.Path) -> bool:
+    """Whether the configuration names another data folder than the run was trained on."""
+    return bool(config.data.dir) and config.data.dir != configuration.load(workdir).data.dir
+
+
+def is_own(source: RecordSource, workdir: epath.Path) -> bool:
+    """Whether these are the very images of the run, lying elsewhere.
+
+    A run of a version that kept no digests: whether it had as many, from the same kind of source.
+    """
+    saved = splits.provenance(workdir / splits.FILE)
+    if "digests" not in saved:
+        split = splits.load(workdir / splits.FILE)
+        ids = {id for part in split.parts().values() for id in part}
+        return saved.get("source") == source.name and ids == set(source.ids)
+    return saved["digests"] == records.digests(source)
+
+
+def of_folder(config: ConfigDict) -> ConfigDict:
+    """The configuration for all images of its data folder: lists and split are not those of it."""
+    external = config.copy_and_resolve_references()
+    external.data.update({"source": "busi", "curation": "none", "groups": "", "split_file": ""})
+    return external
+
+
+def seen(source: RecordSource, workdir: epath.Path) -> int:
+    """How many of these images, pixel for pixel, the network was trained or chosen on."""
+    saved = splits.provenance(workdir / splits.FILE).get("digests", {})
+    split = splits.load(workdir / splits.FILE)
+    known = {saved.get(id) for id in (*split.train, *split.validation)}
+    return sum(digest in known for digest in records.digests(source).values())
+
+
+def results_folder(workdir: epath.Path, data: epath.Path, found: dict[str, Any]) -> str:
+    """The folder for the results, evaluation_<name of the data folder>; a free one of that name.
+
+    Args:
+        workdir: of the run.
+        data: the folder of the images.
+        found: 'data_digest' of the images; an earlier evaluation of the same is replaced.
+    """
+    name = re.sub(r"[^\w.-]+", "_", data.name) or "data"
+    number, folder = 1, f"{results.FOLDER}_{name}"
+    while (workdir / folder / "summary.json").exists():
+        earlier = results.read_summary(workdir, folder).get("data_digest")
+        if earlier == found["data_digest"]:
+            break
+        number += 1
+        folder = f"{results.FOLDER}_{name}_{number}"
+    return folder

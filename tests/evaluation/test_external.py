@@ -1,0 +1,133 @@
+"""A run's network on the images of another clinic: all of them, in a folder of their own."""
+
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from etils import epath
+from PIL import Image
+
+from busjax import run
+from busjax.classes import CLASSES
+from busjax.evaluation import results
+from busjax.training import configuration
+from configs import base
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def write_busi(folder, seed, counts=(14, 12, 10)):
+    """Writes images with a bright lesion unless normal, in the official layout."""
+    rng = np.random.default_rng(seed)
+    for name, count in zip(CLASSES, counts, strict=True):
+        (folder / name).mkdir(parents=True)
+        for number in range(1, count + 1):
+            image = rng.integers(0, 100, (18, 20), np.uint8)
+            mask = np.zeros((18, 20), np.uint8)
+            if name != "normal":
+                mask[4:10, 5:12] = 255
+                image[mask > 0] += 100
+            Image.fromarray(image).save(folder / name / f"{name} ({number}).png")
+            Image.fromarray(mask).save(folder / name / f"{name} ({number})_mask.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A run on the folder 'own', and beside it the folder 'other clinic'."""
+    root = tmp_path_factory.mktemp("external")
+    write_busi(root / "own", 0)
+    write_busi(root / "other clinic", 1, (5, 4, 3))
+    config = base.get_config()
+    config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"})
+    config.model.dtype = "float32"
+    config.data.update({"image_size": 16, "source": "busi", "dir": str(root / "own")})
+    config.train.update({"batch_size": 8, "eval_batch_size": 8, "epochs": 1})
+    config.parallel.devices = 1
+    (root / "run").mkdir()
+    with warnings.catch_warnings():
+        # tensorboardX still calls what NumPy and protobuf deprecate.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run.train_and_evaluate(config, epath.Path(root / "run"))
+    return root
+
+
+def evaluate(place, folder, **data):
+    workdir = epath.Path(place / "run")
+    config = configuration.load(workdir)
+    config.data.update({"dir": str(folder), **data})
+    run.evaluate_only(config, workdir)
+
+
+def state(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_every_image_is_evaluated_and_the_own_results_stay(place, capsys):
+    before = state(place / "run")
+    evaluate(place, place / "other clinic")
+    told = capsys.readouterr().out
+    assert "external test: all 12 images of" in told
+    assert "external test of busi, 12 images" in told
+    assert "CAUTION" not in told
+    rows = results.read_rows(place / "run", "evaluation_other_clinic")
+    assert len(rows) == 12
+    assert {row.class_name for row in rows} == set(CLASSES)
+    summary = results.read_summary(place / "run", "evaluation_other_clinic")
+    assert (summary["split"], summary["images_seen_in_training"]) == ("external", 0)
+    assert summary["data_dir"] == str(place / "other clinic")
+    page = (place / "run" / "evaluation_other_clinic" / "report.html").read_text()
+    assert "External test: every image of another folder" in page
+    assert "But " not in page
+    after = state(place / "run")
+    assert {path: after[path] for path in before} == before
+
+
+def test_again_replaces_and_another_folder_of_that_name_does_not(place, tmp_path):
+    evaluate(place, place / "other clinic")
+    evaluate(place, write_busi(tmp_path / "other clinic", 2, (2, 2, 2)))
+    evaluate(place, place / "other clinic")
+    folders = sorted(path.name for path in (place / "run").glob("evaluation_other*"))
+    assert folders == ["evaluation_other_clinic", "evaluation_other_clinic_2"]
+    sizes = [len(results.read_rows(place / "run", folder)) for folder in folders]
+    assert sizes == [12, 6]
+
+
+def test_the_own_images_elsewhere_are_no_external_test(place, tmp_path, capsys):
+    shutil.copytree(place / "own", tmp_path / "moved")
+    evaluate(place, tmp_path / "moved")
+    assert "test split of busi" in capsys.readouterr().out
+    assert not (place / "run" / "evaluation_moved").exists()
+    assert results.read_summary(place / "run")["split"] == "test"
+
+
+def test_images_that_it_was_trained_on_are_told(place, tmp_path, capsys):
+    folder = write_busi(tmp_path / "mixed", 3, (3, 2, 2))
+    train = run.splits.load(epath.Path(place / "run" / "split.json")).train
+    known = next(id for id in train if id.startswith("benign"))
+    for suffix in ("", "_mask"):
+        shutil.copy(
+            place / "own" / "benign" / f"{known}{suffix}.png",
+            folder / "benign" / f"benign (1){suffix}.png",
+        )
+    evaluate(place, folder)
+    assert "CAUTION: 1 of these images" in capsys.readouterr().out
+    page = (place / "run" / "evaluation_mixed" / "report.html").read_text()
+    assert "But 1 of them are, pixel for pixel" in page
+
+
+def test_as_it_is_typed(place, tmp_path):
+    """The flags of a field work without --config: the configuration is that of the run."""
+    folder = write_busi(tmp_path / "typed", 4, (2, 2, 2))
+    command = [sys.executable, "-m", "busjax.main", "--mode=evaluate", "--workdir"]
+    done = subprocess.run(
+        [*command, str(place / "run"), f"--config.data.dir={folder}"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "external test of busi, 6 images" in done.stdout
+    assert (place / "run" / "evaluation_typed" / "report.html").is_file()
