@@ -42,7 +42,7 @@ def _model() -> ConfigDict:
     model.classifier_dropout = 0.3  # share of the classifier's pooled features dropped
     model.refine = "none"  # 'none' | 'hard' (class normal: empty mask) | 'soft' (mask * p(lesion))
     model.dtype = "auto"  # of the activations: 'float32' | 'bfloat16' | 'auto' (by the hardware)
-    model.ops = "auto"  # 'auto' (by the backend) | 'reference' | 'cpu'
+    model.ops = "auto"  # 'auto' (by the backend) | 'reference' | 'cpu' | 'portable' (for export)
     return model
 
 

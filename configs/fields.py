@@ -128,7 +128,7 @@ FIELDS: dict[str, Rule] = {
     "model.classifier_dropout": _SHARE,
     "model.refine": OneOf(("none", "hard", "soft")),
     "model.dtype": OneOf(("auto", "float32", "bfloat16")),
-    "model.ops": OneOf(("auto", "reference", "cpu")),
+    "model.ops": OneOf(("auto", "reference", "cpu", "portable")),
     "data.source": OneOf(("auto", "busi", "phantom", "tfds")),
     "data.dir": Text(),
     "data.tfds": Text(empty=False),

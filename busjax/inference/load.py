@@ -60,6 +60,7 @@ class Predictor:
         step: of the checkpoint.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
+        variables: of the flax module.
     """
 
     def __init__(self, run: PathLike) -> None:
@@ -72,12 +73,11 @@ class Predictor:
         self.config = configuration.load(workdir)
         if found := fields.problems(self.config):
             raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
-        self.step, variables = _restore(self.config, workdir)
+        self.step, self.variables = _restore(self.config, workdir)
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
         self._compute = jax.jit(functools.partial(network.apply, method="predict"))
-        self._variables = variables
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
@@ -113,7 +113,7 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self._compute(self._variables, batch))
+        found = jax.device_get(self._compute(self.variables, batch))
         return found.mask[..., 0], found.classes
 
 

@@ -9,9 +9,12 @@ Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
+import signal
 import sys
 from collections.abc import Iterable, Iterator
+from types import FrameType
 
 from absl import logging
 from tqdm import tqdm
@@ -28,6 +31,10 @@ UNREADABLE = 3
 _TOGETHER = 16  # frames in memory, and given to the network at a time
 
 
+class _Stopped(Exception):
+    """Ctrl-C, heard between two frames: no file is left half written."""
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Does what the command line asks for and returns the exit code."""
     options = _parse(arguments)
@@ -37,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (_Stopped, KeyboardInterrupt):
         print("busjax: stopped; what was written is whole", file=sys.stderr)
         return 130
 
@@ -80,15 +87,34 @@ def _predict(options: argparse.Namespace) -> int:
     results = folder.Folder(out, options.save, predictor)
     unreadable: list[File] = []
     try:
-        for batch in _batches(_frames(found, results, unreadable)):
-            for (file, frame), reading in zip(
-                batch, predictor.read([frame.pixels for _, frame in batch]), strict=True
-            ):
-                results.add(file, frame, reading)
+        with _interrupts_heard() as heard:
+            for batch in _batches(_frames(found, results, unreadable)):
+                readings = predictor.read([frame.pixels for _, frame in batch])
+                for (file, frame), reading in zip(batch, readings, strict=True):
+                    if heard:
+                        raise _Stopped
+                    results.add(file, frame, reading)
     finally:
         results.close()
     print(f"{len(found) - len(unreadable)} of {len(found)} files read: {out / 'index.html'}")
     return UNREADABLE if unreadable else 0
+
+
+@contextlib.contextmanager
+def _interrupts_heard() -> Iterator[list[int]]:
+    """Notes the first Ctrl-C, in the list; the second one stops at once."""
+    heard: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        if heard:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield heard
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _frames(

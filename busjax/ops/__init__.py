@@ -6,14 +6,14 @@ from typing import cast
 
 import jax
 
-from busjax.ops import cpu, reference
+from busjax.ops import cpu, portable, reference
 from busjax.ops.interface import Ops
 
-OPS = {"reference": reference, "cpu": cpu}
+OPS = {"reference": reference, "cpu": cpu, "portable": portable}
 
 
 def select(name: str) -> Ops:
-    """Returns the implementation called 'reference' or 'cpu', or the backend's best for 'auto'."""
+    """Returns the implementation of that name, or the backend's best for 'auto'."""
     if name == "auto":
         name = "cpu" if jax.default_backend() == "cpu" else "reference"
     return cast(Ops, OPS[name])

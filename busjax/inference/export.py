@@ -1,0 +1,210 @@
+"""Exports a trained network for programs without busjax.
+
+    python -m busjax.inference.export --workdir=RUN --format=stablehlo|onnx
+
+The file goes to RUN/export/, with model.json beside it: classes, image size, where it comes from.
+It maps `image` (b, H, W, 1) float32 in [0, 1] to `mask_probability` (b, H, W, 1) and
+`class_probabilities` (b, 3), refined, for any b. Before it is put there it is run on the run's own
+test images and compared with the network.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import functools
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl import logging
+from etils import epath
+
+from busjax import files
+from busjax.classes import CLASSES
+from busjax.data.phantom import PhantomSource
+from busjax.errors import UserError
+from busjax.evaluation import results
+from busjax.inference import load
+from busjax.models import network as networks
+
+FOLDER = "export"
+TOLERANCE = 1e-4
+"""Largest difference of a probability from the network's that an exported file may have."""
+
+OPSET = 23
+_PLATFORMS = ("cpu", "cuda", "tpu")
+_COMPARED = 6  # images
+_NOTE = "Research only: no medical device, not for diagnosis."
+
+Network = Callable[[Any], tuple[Any, Any]]
+"""Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exports what the command line asks for and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m busjax.inference.export")
+    parser.add_argument("--workdir", required=True, help="folder of the run, e.g. runs/unetpp")
+    parser.add_argument("--format", required=True, choices=sorted(FORMATS))
+    options = parser.parse_args(arguments)
+    logging.set_verbosity(logging.ERROR)
+    try:
+        path, difference = export(files.locate(options.workdir), options.format)
+    except UserError as error:
+        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("busjax: stopped; nothing was exported", file=sys.stderr)
+        return 130
+    print(f"{path}: differs from the network by {difference:.1e} at most")
+    return 0
+
+
+def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
+    """Exports the best checkpoint of a run; returns the file and its largest difference.
+
+    Raises:
+        UserError: there is no run, a package is missing, or the file does not agree with the
+            network (then nothing is left).
+    """
+    predictor = load.load(workdir)
+    network, reference = (_network(predictor, ops) for ops in ("portable", "reference"))
+    size = predictor.image_size
+    facts = _facts(predictor)
+    images = _images(workdir, size)
+    suffix, convert, run = FORMATS[kind]
+    with tempfile.TemporaryDirectory() as temporary:
+        local = Path(temporary) / f"model.{suffix}"
+        convert(network, size, facts, local)
+        difference = _difference(reference, run(local), images)
+        if not difference <= TOLERANCE:
+            raise UserError(
+                f"the exported network differs from its original by {difference:.1e}, more than "
+                f"{TOLERANCE:.0e}: nothing is exported; please report the configuration"
+            )
+        folder = workdir / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        files.replace(folder / "model.json", (json.dumps(facts, indent=1) + "\n").encode())
+        files.replace(folder / local.name, local.read_bytes())
+    return folder / local.name, difference
+
+
+def _network(predictor: load.Predictor, ops: str) -> Network:
+    """The network in float32 and these operations, whatever it was trained with."""
+    model = predictor.config.model.copy_and_resolve_references()
+    model.update({"ops": ops, "dtype": "float32"})
+    apply = functools.partial(networks.build(model).apply, predictor.variables, method="predict")
+
+    def network(image: Any) -> tuple[Any, Any]:
+        channels = jnp.repeat(image, model.image_channels, axis=-1)
+        prediction = cast(networks.Prediction, apply(channels))
+        return prediction.mask, prediction.classes
+
+    return network
+
+
+def _facts(predictor: load.Predictor) -> dict[str, Any]:
+    return {
+        "classes": list(CLASSES),
+        "image_size": predictor.image_size,
+        "input": "image (b, H, W, 1) float32 in [0, 1]: grey levels / 255, resized to H = W",
+        "outputs": "mask_probability (b, H, W, 1), class_probabilities (b, 3), refined",
+        "config": predictor.config.name,
+        "refine": predictor.config.model.refine,
+        "checkpoint_step": predictor.step,
+        "trained_on": predictor.trained_on.get("description", ""),
+        "busjax": metadata.version("busjax"),
+        "note": _NOTE,
+    }
+
+
+def _images(workdir: epath.Path, size: int) -> np.ndarray:
+    """Test images of the run, else phantoms: (n, H, W, 1) float32 in [0, 1]."""
+    try:
+        pixels = results.read_predictions(workdir).image[:_COMPARED]
+    except UserError:
+        source = PhantomSource(_COMPARED, 0, size)
+        pixels = np.stack([source[index].image for index in range(_COMPARED)])
+    return pixels[..., None].astype(np.float32) / 255
+
+
+def _difference(network: Network, exported: Network, images: np.ndarray) -> float:
+    """The largest of all probabilities, in batches of one and of all images."""
+    expected = jax.device_get(jax.jit(network)(images))
+    largest = 0.0
+    for batch in (slice(0, 1), slice(None)):
+        for found, wanted in zip(exported(images[batch]), expected, strict=True):
+            largest = max(largest, float(np.abs(np.asarray(found) - wanted[batch]).max()))
+    return largest
+
+
+def _to_stablehlo(network: Network, size: int, facts: dict[str, Any], path: Path) -> None:
+    (batch,) = jax.export.symbolic_shape("b")
+    image = jax.ShapeDtypeStruct((batch, size, size, 1), jnp.float32)
+    exported = jax.export.export(jax.jit(network), platforms=_PLATFORMS)(image)
+    path.write_bytes(exported.serialize())
+
+
+def _run_stablehlo(path: Path) -> Network:
+    return jax.export.deserialize(bytearray(path.read_bytes())).call
+
+
+def _to_onnx(network: Network, size: int, facts: dict[str, Any], path: Path) -> None:
+    with _needs_extra("onnx"):
+        import onnx
+        from jax2onnx import to_onnx
+    with _quiet():
+        model = to_onnx(
+            network,
+            [("b", size, size, 1)],
+            model_name="busjax",
+            opset=OPSET,
+            input_names=["image"],
+            output_names=["mask_probability", "class_probabilities"],
+        )
+    for name, value in facts.items():
+        model.metadata_props.add(key=name, value=value if isinstance(value, str) else str(value))
+    onnx.save(model, os.fspath(path))
+
+
+def _run_onnx(path: Path) -> Network:
+    with _needs_extra("onnx"):
+        import onnxruntime
+    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    return lambda images: tuple(session.run(None, {"image": images}))
+
+
+@contextlib.contextmanager
+def _needs_extra(name: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise UserError(f"this format needs pip install 'busjax[{name}]' ({error})") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what the converter prints of each step."""
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+        yield
+
+
+FORMATS: dict[
+    str,
+    tuple[str, Callable[[Network, int, dict[str, Any], Path], None], Callable[[Path], Network]],
+] = {
+    "onnx": ("onnx", _to_onnx, _run_onnx),
+    "stablehlo": ("stablehlo", _to_stablehlo, _run_stablehlo),
+}
+
+
+if __name__ == "__main__":
+    sys.exit(main())
