@@ -15,7 +15,7 @@ from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
-from busjax.ops import cpu, reference, select
+from busjax.ops import cpu, portable, reference, select
 from busjax.ops.cpu import layout
 
 # name: (operation on (ops, features, parameters), shapes of the images in, shapes of parameters).
@@ -253,3 +253,14 @@ def test_gradients_are_the_same_when_activations_are_recomputed() -> None:
     got = jax.jit(jax.grad(jax.checkpoint(network), (0, 1, 2)))(x, kernel, scale)
     for g, expected in zip(got, want, strict=True):
         assert _error(np.asarray(g), np.asarray(expected)) < 1e-5
+
+
+@pytest.mark.parametrize("shape", [(2, 6, 8, 3), (1, 1, 2, 1), (2, 7, 5, 4)])
+@pytest.mark.parametrize("name", ["max_pool2x2", "upsample2x"])
+def test_portable_operations_are_the_reference(name: str, shape: tuple[int, ...]) -> None:
+    if name == "max_pool2x2" and min(shape[1:3]) < 2:
+        shape = (1, 2, 2, 1)
+    x = jnp.asarray(np.random.default_rng(0).standard_normal(shape), jnp.float32)
+    got, want = getattr(portable, name)(x), getattr(reference, name)(x)
+    assert got.shape == want.shape
+    assert _error(np.asarray(got), np.asarray(want)) < 1e-6
