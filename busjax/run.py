@@ -18,6 +18,7 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation import external
 from busjax.evaluation.evaluate import evaluate
+from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report import write_report
 from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
@@ -213,6 +214,7 @@ def _evaluate_and_report(
     if not processes.is_first():
         return
     report = write_report(workdir)
+    write_model_card(workdir)
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)
 

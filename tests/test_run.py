@@ -50,7 +50,7 @@ def workdir(finished, config, capsys):
 
 
 def test_leaves_all_that_is_promised(workdir, finished):
-    for name in ("config.json", "split.json", "history.jsonl", "report.html"):
+    for name in ("config.json", "split.json", "history.jsonl", "report.html", "MODEL_CARD.md"):
         assert (workdir / name).is_file()
     assert list((workdir / "tensorboard").iterdir())
     split = json.loads((workdir / "split.json").read_text())

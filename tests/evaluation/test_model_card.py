@@ -1,0 +1,89 @@
+"""The card says what the run's own files say, and what the network must not be used for."""
+
+import json
+
+import pytest
+
+from busjax.data import splits
+from busjax.errors import UserError
+from busjax.evaluation import model_card, results
+from tests.evaluation.test_report import write_run
+
+
+@pytest.fixture
+def card(tmp_path):
+    """A function that writes a run, with some fields of its configuration, and reads its card."""
+
+    def write(source="busi", labels=(0, 0, 1, 1, 1, 2, 2), **fields):
+        folder = write_run(tmp_path / "run", labels, source=source)
+        path = folder / "config.json"
+        config = json.loads(path.read_text())
+        for name, value in fields.items():
+            config["data"][name] = value
+        path.write_text(json.dumps(config))
+        split = splits.Split(("a", "b"), ("c",), ("d", "e", "f"))
+        splits.save(
+            split, folder / splits.FILE, source=source, description="BUSI: 6 images; a hint"
+        )
+        return model_card.write_model_card(folder).read_text()
+
+    (tmp_path / "run").mkdir()
+    return write
+
+
+def test_holds_what_is_asked_of_it(card, tmp_path):
+    text = card(groups="/some/where/list.csv", curation="none")
+    assert "no medical device and must not be used" in text
+    assert "for diagnosis" in text
+    assert "* BUSI: 6 images\n" in text
+    assert "groups: list.csv" in text
+    assert "/some/where" not in text  # no paths of this machine
+    assert "2 train, 1 validation, 3 test" in text
+    split = splits.load(tmp_path / "run" / splits.FILE)
+    assert f"`{model_card.split_digest(split)}`" in text
+    assert "seed 0" in text
+    assert "step 20" in text
+    assert "commit abc123" in text
+    assert "jax 0." in text
+    assert "duplicates" not in text
+    assert "phantom" not in text
+
+
+def test_scores_and_weaknesses_are_those_of_the_rows(card, tmp_path):
+    text = card()
+    rows = results.read_rows(tmp_path / "run")
+    scores = results.summary_from_rows(rows)
+    line = next(line for line in text.splitlines() if line.startswith("| malignant"))
+    cells = [cell.strip() for cell in line.strip("|").split("|")]
+    names = ("n", "dice", "iou", "sensitivity", "f1", "auc")
+    assert cells[1] == "3"
+    assert cells[2:] == [f"{scores[f'{name}_malignant']:.3f}" for name in names[1:]]
+    missed = sum(row.class_name == "malignant" != row.predicted for row in rows)
+    assert f"of 3 malignant test images {missed} were called otherwise" in text
+    marked = sum(row.class_name == "normal" and row.tp + row.fp > 0 for row in rows)
+    assert f"of 2 normal test images {marked} got a mask" in text
+    assert "no list of duplicates was given" in text
+
+
+def test_phantoms_and_missing_classes_are_told(card):
+    text = card(source="phantom", labels=(0, 0, 1))
+    assert "**Trained and tested on synthetic phantoms." in text
+    assert "duplicates" not in text
+    line = next(line for line in text.splitlines() if line.startswith("| normal"))
+    assert "undefined" in line
+    assert "normal test images" not in text
+
+
+def test_another_split_has_another_digest():
+    one = splits.Split(("a", "b"), ("c",), ("d",))
+    assert model_card.split_digest(one) == model_card.split_digest(
+        splits.Split(*one.parts().values())
+    )
+    assert model_card.split_digest(one) != model_card.split_digest(
+        splits.Split(("a",), ("b", "c"), ("d",))
+    )
+
+
+def test_an_unfinished_run_is_told(tmp_path):
+    with pytest.raises(UserError, match="is missing"):
+        model_card.write_model_card(tmp_path)
