@@ -1,10 +1,13 @@
 """Settings that all tests share."""
 
 import tempfile
+import warnings
+from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from etils import epath
 from ml_collections import ConfigDict
 
 from configs import base
@@ -63,3 +66,24 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
         "valid": np.ones(8, np.float32),
         "index": np.arange(8, dtype=np.int32),
     }
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small trained run, not to be written to: two epochs on phantoms of 16 x 16 pixels."""
+    from busjax import run
+
+    config = base.get_config()
+    config.name = "tiny"
+    config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"})
+    config.model.dtype = "float32"
+    config.data.update({"image_size": 16, "source": "phantom", "phantom_count": 48})
+    config.train.update({"batch_size": 8, "eval_batch_size": 8, "epochs": 2})
+    config.parallel.devices = 1
+    folder = tmp_path_factory.mktemp("shared") / "run"
+    folder.mkdir()
+    with warnings.catch_warnings():
+        # tensorboardX still calls what NumPy and protobuf deprecate.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run.train_and_evaluate(config, epath.Path(folder))
+    return folder

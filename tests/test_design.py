@@ -17,6 +17,7 @@ LAYERS = [
     "busjax.training",
     "busjax.evaluation",
     "busjax.inference",
+    "busjax.benchmark",
     "busjax.run",
     "busjax.main",
 ]

@@ -176,9 +176,14 @@ def _to_onnx(network: Network, size: int, facts: dict[str, Any], path: Path) -> 
 
 
 def _run_onnx(path: Path) -> Network:
+    return run_onnx(path.read_bytes())
+
+
+def run_onnx(model: bytes) -> Network:
+    """An exported ONNX network as ONNX Runtime runs it on the CPU."""
     with _needs_extra("onnx"):
         import onnxruntime
-    session = onnxruntime.InferenceSession(os.fspath(path), providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     return lambda images: tuple(session.run(None, {"image": images}))
 
 

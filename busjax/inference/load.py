@@ -61,6 +61,7 @@ class Predictor:
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         variables: of the flax module.
+        compute: jitted, maps variables and images (b, S, S, C) to a `models.network.Prediction`.
     """
 
     def __init__(self, run: PathLike) -> None:
@@ -77,7 +78,7 @@ class Predictor:
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
-        self._compute = jax.jit(functools.partial(network.apply, method="predict"))
+        self.compute = jax.jit(functools.partial(network.apply, method="predict"))
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
@@ -113,7 +114,7 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self._compute(self.variables, batch))
+        found = jax.device_get(self.compute(self.variables, batch))
         return found.mask[..., 0], found.classes
 
 
