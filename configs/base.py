@@ -26,9 +26,10 @@ def get_config() -> ConfigDict:
 def _model() -> ConfigDict:
     model = ConfigDict()
     model.name = "unet"  # decoder: 'unet' | 'gated_unet' | 'unetpp'
+    model.encoder = "conv"  # 'conv' | 'efficientnet_lite0' | 'efficientnet_lite1' | '..._lite2'
     model.image_channels = 1  # 1: grey image; 3: the grey image three times
     model.width = 16  # channels of the finest level; doubled at every level below
-    model.depth = 4  # times the image is halved; its size must be divisible by 2^depth
+    model.depth = 4  # times 'conv' halves the image (EfficientNet: 5); its size divides by 2^depth
     model.norm = "batch"  # 'batch' (over all devices) | 'group' | 'instance'
     model.norm_groups = 8  # groups of the group norm
     model.batch_norm_momentum = 0.9  # of the running statistics of the batch norm

@@ -112,6 +112,9 @@ FIELDS: dict[str, Rule] = {
     "name": Text(empty=False),
     "seed": Whole(0),
     "model.name": OneOf(("unet", "gated_unet", "unetpp")),
+    "model.encoder": OneOf(
+        ("conv", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
+    ),
     "model.image_channels": OneOf((1, 3)),
     "model.width": _POSITIVE,
     "model.depth": Whole(1, 10),
@@ -210,15 +213,16 @@ def _contradictions(config: ConfigDict) -> list[str]:
     """What is wrong with fields, each in its range, that do not fit together."""
     model, data, loss = config.model, config.data, config.loss
     found = []
-    step = 2**model.depth
+    depth = model.depth if model.encoder == "conv" else 5
+    step = 2**depth
     if data.image_size % step:
         found.append(
             f"config.data.image_size={data.image_size} must be divisible by {step} for "
-            f"config.model.depth={model.depth}: the next size that fits is "
+            f"{depth} halvings: the next size that fits is "
             f"{-(-data.image_size // step) * step}"
         )
-    if model.prune > model.depth:
-        found.append(f"config.model.prune={model.prune} must be at most {model.depth}, the depth")
+    if model.prune > depth:
+        found.append(f"config.model.prune={model.prune} must be at most {depth}, the depth")
     if model.prune and not model.deep_supervision:
         found.append("config.model.prune needs config.model.deep_supervision: X[0,prune] has no "
                      "mask else")  # fmt: skip

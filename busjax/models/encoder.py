@@ -1,11 +1,11 @@
-"""The shared encoder: an image becomes a list of features, fine to coarse."""
+"""The plain encoder: an image becomes a list of features, fine to coarse."""
 
 from __future__ import annotations
 
 import flax.linen as nn
 
 from busjax.models.blocks import BlockSpec, ConvBlock
-from busjax.ops.interface import Feature
+from busjax.ops.interface import Array, Dtype, Feature
 
 
 class ConvEncoder(nn.Module):
@@ -18,9 +18,12 @@ class ConvEncoder(nn.Module):
     spec: BlockSpec
     width: int
     depth: int
+    dtype: Dtype
 
     @nn.compact
-    def __call__(self, x: Feature, train: bool) -> list[Feature]:
+    def __call__(self, image: Array, train: bool) -> list[Feature]:
+        """Maps (B, H, W, C) float32 in [0, 1], H and W divisible by 2^depth, to features."""
+        x = self.spec.ops.load(image - 0.5, self.dtype)
         features = []
         for level in range(self.depth + 1):
             if level > 0:

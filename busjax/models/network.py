@@ -16,6 +16,7 @@ from busjax import ops
 from busjax.classes import CLASSES, NORMAL
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
+from busjax.models.efficientnet_lite import STRIDES, VARIANTS, EfficientNetLite
 from busjax.models.encoder import ConvEncoder
 from busjax.models.heads import Classifier, SegmentationHead
 from busjax.models.refine import refine
@@ -29,6 +30,19 @@ ARCHITECTURES: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
     "unet": lambda spec, model: UNetDecoder(spec, name="decoder"),
     "gated_unet": lambda spec, model: UNetDecoder(spec, gate=model.gate, name="decoder"),
     "unetpp": lambda spec, model: UNetPlusPlusDecoder(spec, prune=model.prune, name="decoder"),
+}
+
+# What reads the image; each gives a list of features, fine to coarse, from stride 1 on.
+ENCODERS: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
+    "conv": lambda spec, model: ConvEncoder(
+        spec, model.width, model.depth, activation_dtype(model.dtype), name="encoder"
+    ),
+    **{
+        variant: lambda spec, model: EfficientNetLite(
+            spec, model.encoder, model.width, activation_dtype(model.dtype), name="encoder"
+        )
+        for variant in VARIANTS
+    },
 }
 
 
@@ -75,14 +89,12 @@ class MultiTaskNet(nn.Module):
         """Maps images (B, H, W, C) float32 in [0, 1] to `Outputs`.
 
         Raises:
-            UserError: H or W is not divisible by 2^depth.
+            UserError: H or W is not divisible by the stride of the coarsest feature.
         """
         model, spec = self.model, _block_spec(self.model, self.axis_name)
         chex.assert_shape(image, (None, None, None, model.image_channels))
-        check_image_size(image.shape[1], image.shape[2], model.depth)
-        x = spec.ops.load(image - 0.5, activation_dtype(model.dtype))
-
-        features = ConvEncoder(spec, model.width, model.depth, name="encoder")(x, train)
+        check_image_size(image.shape[1], image.shape[2], encoder_depth(model))
+        features = ENCODERS[model.encoder](spec, model)(image, train)
         finest, coarse = ARCHITECTURES[model.name](spec, model)(features, train)
 
         masks = finest if train and model.deep_supervision else finest[:1]
@@ -118,6 +130,11 @@ def activation_dtype(name: str) -> jnp.dtype:
     if name == "auto":
         name = "bfloat16" if hardware.has_fast_bfloat16() else "float32"
     return jnp.dtype(name)
+
+
+def encoder_depth(model: Any) -> int:
+    """Times that the encoder of `config.model` halves the image."""
+    return model.depth if model.encoder == "conv" else len(STRIDES) - 1
 
 
 def check_image_size(height: int, width: int, depth: int) -> None:

@@ -10,7 +10,7 @@ from busjax.models.encoder import ConvEncoder
 
 
 def test_features_fine_to_coarse(spec):
-    encoder = ConvEncoder(spec, width=4, depth=3)
+    encoder = ConvEncoder(spec, width=4, depth=3, dtype=jnp.float32)
     x = jnp.ones((2, 16, 24, 1))
     init = functools.partial(encoder.init_with_output, train=True)
     features, _ = jax.eval_shape(init, jax.random.key(0), x)
