@@ -27,6 +27,7 @@ def _model() -> ConfigDict:
     model = ConfigDict()
     model.name = "unet"  # decoder: 'unet' | 'gated_unet' | 'unetpp'
     model.encoder = "conv"  # 'conv' | 'efficientnet_lite0' | 'efficientnet_lite1' | '..._lite2'
+    model.encoder_weights = ""  # '': drawn | 'imagenet' (extra 'pretrained') | a safetensors file
     model.image_channels = 1  # 1: grey image; 3: the grey image three times
     model.width = 16  # channels of the finest level; doubled at every level below
     model.depth = 4  # times 'conv' halves the image (EfficientNet: 5); its size divides by 2^depth

@@ -115,6 +115,7 @@ FIELDS: dict[str, Rule] = {
     "model.encoder": OneOf(
         ("conv", "efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2")
     ),
+    "model.encoder_weights": Text(),
     "model.image_channels": OneOf((1, 3)),
     "model.width": _POSITIVE,
     "model.depth": Whole(1, 10),
@@ -226,6 +227,11 @@ def _contradictions(config: ConfigDict) -> list[str]:
     if model.prune and not model.deep_supervision:
         found.append("config.model.prune needs config.model.deep_supervision: X[0,prune] has no "
                      "mask else")  # fmt: skip
+    if model.encoder_weights and model.encoder == "conv":
+        found.append(
+            "config.model.encoder_weights are those of an EfficientNet: set config.model.encoder, "
+            "such as efficientnet_lite0"
+        )
     if data.validation_fraction + data.test_fraction >= 1:
         found.append(
             f"config.data.validation_fraction={data.validation_fraction} and config.data."

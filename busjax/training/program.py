@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
+from busjax.models import weights
 from busjax.training import optim, parallel, steps
 from busjax.training.steps import AXIS, TrainState
 
@@ -73,9 +75,16 @@ class Program:
         return self._train_step, self._eval_step
 
     def init_state(self) -> TrainState:
-        """The state at step 0, on all devices; the same for the same `config.seed`."""
+        """The state at step 0, on all devices; the same for the same `config.seed`.
+
+        Raises:
+            UserError: the encoder's published weights are missing, or do not fit.
+        """
         draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
-        return parallel.replicate(jax.jit(draw)(), self.mesh)
+        state = jax.jit(draw)()
+        if where := self._config.model.encoder_weights:
+            state = _with_encoder(state, self._config.model, where)
+        return parallel.replicate(state, self.mesh)
 
     def abstract_state(self) -> Any:
         """Shapes, dtypes and shardings of the state, for restoring, without any computation."""
@@ -108,3 +117,19 @@ class Program:
         real = np.flatnonzero(found["valid"] > 0)
         order = real[np.argsort(found["index"][real], kind="stable")]
         return {name: values[order] for name, values in found.items()}
+
+
+def _with_encoder(state: TrainState, model: ConfigDict, where: str) -> TrainState:
+    """Puts published weights into the encoder, and into the moving average of the weights."""
+    params, statistics = weights.load(model.encoder, where, model.image_channels)
+
+    def fitted(tree: Any, given: Any) -> Any:
+        return {**tree, "encoder": weights.fit(tree["encoder"], given, where)}
+
+    network = fitted(state.params["network"], params)
+    return state.replace(  # type: ignore[attr-defined]
+        params={**state.params, "network": network},
+        batch_stats=fitted(state.batch_stats, statistics),
+        # A copy: a donated state must not hold one buffer twice.
+        ema=None if state.ema is None else jax.tree.map(jnp.copy, network),
+    )
