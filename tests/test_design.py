@@ -25,7 +25,7 @@ LAYERS = [
 FORBIDDEN = {
     "busjax.data": "jax jaxlib flax optax orbax",
     "busjax.ops": "busjax.data flax",
-    "busjax.models": "busjax.data busjax.files",
+    "busjax.models": "busjax.data",
     "busjax.metrics": "busjax.data busjax.ops busjax.models jax flax",
     "configs": "busjax jax",
     "launch": "busjax configs jax",
