@@ -28,6 +28,7 @@ def _model() -> ConfigDict:
     model.name = "unet"  # decoder: 'unet' | 'gated_unet' | 'unetpp'
     model.encoder = "conv"  # 'conv' | 'efficientnet_lite0' | 'efficientnet_lite1' | '..._lite2'
     model.encoder_weights = ""  # '': drawn | 'imagenet' (extra 'pretrained') | a safetensors file
+    model.encoder_norms = "trained"  # EfficientNet's batch norms: 'trained' | 'frozen' as published
     model.image_channels = 1  # 1: grey image; 3: the grey image three times
     model.width = 16  # channels of the finest level; doubled at every level below
     model.depth = 4  # times 'conv' halves the image (EfficientNet: 5); its size divides by 2^depth
@@ -114,6 +115,8 @@ def _optim() -> ConfigDict:
     optim.weight_decay = 1e-4  # AdamW, on kernels only
     optim.clip_norm = 1.0  # largest global norm of the gradient; 0: no clipping
     optim.ema_decay = 0.99  # moving average of the weights, used for evaluation; 0: none
+    optim.encoder_rate = 1.0  # learning rate of the encoder, as a factor
+    optim.encoder_frozen_epochs = 0  # epochs at the start in which the encoder stays as it is
     optim.micro_batches = 1  # parts of a batch whose gradients are added up, one after the other
     return optim
 
@@ -123,6 +126,8 @@ def _train() -> ConfigDict:
     train.batch_size = 16  # images a step, over all devices
     train.eval_batch_size = 32  # images a step when evaluating, over all devices
     train.epochs = 30  # times all training images are seen
+    train.init_from = ""  # folder of a run to start from; '': from weights that are drawn
+    train.init_parts = "all"  # of that run: 'all' that fits | 'encoder'
     train.checkpoint_epochs = 1  # epochs between two checkpoints
     train.monitor = "dice_average+accuracy"  # validation scores whose sum chooses the checkpoint
     return train

@@ -85,18 +85,21 @@ class EfficientNetLite(nn.Module):
         variant: a key of `VARIANTS`.
         width: channels of the finest feature.
         dtype: of the features.
+        frozen_norms: the published statistics of the norms are used, and kept, in training too.
     """
 
     spec: BlockSpec
     variant: str
     width: int
     dtype: Dtype
+    frozen_norms: bool = False
 
     @nn.compact
     def __call__(self, image: Array, train: bool) -> list[Feature]:
         """Maps (B, H, W, C) float32 in [0, 1], H and W divisible by 32, to features."""
         finest = self.spec.ops.load(image - 0.5, self.dtype)
         features = [ConvBlock(self.spec, self.width, name="finest")(finest, train=train)]
+        train = train and not self.frozen_norms
         # The scale of the published weights, (x - 127) / 128 for x in [0, 255].
         scaled = (image * 255.0 - 127.0) / 128.0
         x = Stem(self.spec, self.dtype, name="stem")(scaled, train)

@@ -39,7 +39,12 @@ ENCODERS: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
     ),
     **{
         variant: lambda spec, model: EfficientNetLite(
-            spec, model.encoder, model.width, activation_dtype(model.dtype), name="encoder"
+            spec,
+            model.encoder,
+            model.width,
+            activation_dtype(model.dtype),
+            model.encoder_norms == "frozen",
+            name="encoder",
         )
         for variant in VARIANTS
     },

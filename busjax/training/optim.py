@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
@@ -21,13 +22,35 @@ def schedule(optim: ConfigDict, total_steps: int) -> optax.Schedule:
     )
 
 
-def optimizer(optim: ConfigDict, total_steps: int) -> optax.GradientTransformation:
-    """Clipping by the global norm, then AdamW whose decay spares norms and biases."""
+def optimizer(optim: ConfigDict, total_steps: int, epochs: int = 1) -> optax.GradientTransformation:
+    """Clipping by the global norm, then AdamW whose decay spares norms and biases.
+
+    The encoder (but for a finest level that no published network has) moves at
+    `encoder_rate` times the learning rate, and not at all in its first `encoder_frozen_epochs`.
+    """
     clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
-    return optax.chain(
+    steps = [
         clip,
         optax.adamw(schedule(optim, total_steps), weight_decay=optim.weight_decay, mask=decayed),
-    )
+    ]
+    if optim.encoder_rate != 1.0 or optim.encoder_frozen_epochs:
+        frozen = round(total_steps * optim.encoder_frozen_epochs / epochs)
+
+        def factor(step: jax.Array) -> jax.Array:
+            return jnp.where(step < frozen, 0.0, optim.encoder_rate)
+
+        steps.append(optax.masked(optax.scale_by_schedule(factor), of_encoder))
+    return optax.chain(*steps)
+
+
+def of_encoder(params: Any) -> Any:
+    """True for what published weights give, the encoder without 'finest': a tree of bool."""
+
+    def told(path: Any, _: Any) -> bool:
+        names = [key.key for key in path]
+        return names[:2] == ["network", "encoder"] and "finest" not in names[:3]
+
+    return jax.tree_util.tree_map_with_path(told, params)
 
 
 def decayed(params: Any) -> Any:

@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
-from busjax.models import weights
-from busjax.training import optim, parallel, steps
+from busjax.training import initial, optim, parallel, steps
 from busjax.training.steps import AXIS, TrainState
 
 
@@ -38,7 +36,7 @@ class Program:
         self._check_sizes()
         self.network = networks.build(config.model, axis_name=AXIS)
         self.schedule = optim.schedule(config.optim, total_steps)
-        self._optimizer = optim.optimizer(config.optim, total_steps)
+        self._optimizer = optim.optimizer(config.optim, total_steps, config.train.epochs)
         train_step = functools.partial(
             steps.train_step, network=self.network, config=config, optimizer=self._optimizer
         )
@@ -78,12 +76,16 @@ class Program:
         """The state at step 0, on all devices; the same for the same `config.seed`.
 
         Raises:
-            UserError: the encoder's published weights are missing, or do not fit.
+            UserError: published weights or the run to start from are missing, or do not fit.
         """
         draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
         state = jax.jit(draw)()
-        if where := self._config.model.encoder_weights:
-            state = _with_encoder(state, self._config.model, where)
+        config = self._config
+        if config.model.encoder_weights:
+            state = initial.with_encoder(state, config.model)
+        if config.train.init_from:
+            state, taken = initial.from_run(state, config.train)
+            print(f"from {config.train.init_from}: {taken}", flush=True)
         return parallel.replicate(state, self.mesh)
 
     def abstract_state(self) -> Any:
@@ -117,19 +119,3 @@ class Program:
         real = np.flatnonzero(found["valid"] > 0)
         order = real[np.argsort(found["index"][real], kind="stable")]
         return {name: values[order] for name, values in found.items()}
-
-
-def _with_encoder(state: TrainState, model: ConfigDict, where: str) -> TrainState:
-    """Puts published weights into the encoder, and into the moving average of the weights."""
-    params, statistics = weights.load(model.encoder, where, model.image_channels)
-
-    def fitted(tree: Any, given: Any) -> Any:
-        return {**tree, "encoder": weights.fit(tree["encoder"], given, where)}
-
-    network = fitted(state.params["network"], params)
-    return state.replace(  # type: ignore[attr-defined]
-        params={**state.params, "network": network},
-        batch_stats=fitted(state.batch_stats, statistics),
-        # A copy: a donated state must not hold one buffer twice.
-        ema=None if state.ema is None else jax.tree.map(jnp.copy, network),
-    )

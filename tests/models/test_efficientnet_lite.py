@@ -115,7 +115,10 @@ def test_cpu_operations_agree(spec, rng, stride):
     chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
-def test_gradient_reaches_every_parameter(rng):
+def test_gradient_reaches_every_parameter(rng, monkeypatch):
+    """With one block a stage, which compiles in half the time."""
+    short = tuple(lite.dataclasses.replace(stage, repeats=1) for stage in lite._STAGES)
+    monkeypatch.setattr(lite, "_STAGES", short)
     network = networks.build(model(encoder="efficientnet_lite0", classifier_dropout=0.0))
     image = jnp.asarray(rng.random((2, 32, 32, 1)), jnp.float32)
     variables = jax.jit(functools.partial(network.init, train=True))(KEYS, image)
@@ -155,3 +158,17 @@ def test_tables_fit():
     assert fields.FIELDS["model.encoder"].choices == tuple(networks.ENCODERS)
     assert all(networks.encoder_depth(model(encoder=name)) == 5 for name in lite.VARIANTS)
     assert networks.encoder_depth(model(depth=3)) == 3
+
+
+@pytest.mark.parametrize("norms", ["trained", "frozen"])
+def test_published_statistics_can_be_kept(rng, norms):
+    """Those of the finest level, which nothing published has, are trained in any case."""
+    network = networks.build(model(encoder="efficientnet_lite0", encoder_norms=norms))
+    image = jnp.asarray(rng.random((2, 32, 32, 1)), jnp.float32)
+    variables = jax.jit(functools.partial(network.init, train=True))(KEYS, image)
+    apply = jax.jit(functools.partial(network.apply, train=True, mutable="batch_stats"))
+    _, updated = apply(variables, image, rngs={"dropout": jax.random.key(0)})
+    before, after = (tree["batch_stats"]["encoder"] for tree in (variables, updated))
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), before, after)
+    assert not any(jax.tree.leaves(same.pop("finest")))
+    assert all(jax.tree.leaves(same)) == (norms == "frozen")

@@ -43,3 +43,44 @@ def test_gradients_are_clipped(config, clip_norm, same):
         updates, _ = optimizer.update({"kernel": jnp.array([[0.3, 0.4]])}, state, params)
         moved.append(updates["kernel"])
     assert np.allclose(*moved, rtol=1e-3) == same
+
+
+def moved(optim_config, steps, epochs):
+    """How far each of four kernels has moved after so many steps of one gradient."""
+    kernel = jnp.ones((2, 2))
+    params = {"network": {"encoder": {"stem": {"kernel": kernel}, "finest": {"kernel": kernel}},
+                          "decoder": {"kernel": kernel}}}  # fmt: skip
+    start, optimizer = params, optim.optimizer(optim_config, 10, epochs)
+    state = optimizer.init(params)
+    for _ in range(steps):
+        updates, state = optimizer.update(start, state, params)
+        params = optax.apply_updates(params, updates)
+    network, before = params["network"], start["network"]
+    return {
+        "stem": float(jnp.abs(network["encoder"]["stem"]["kernel"] - kernel).max()),
+        "finest": float(jnp.abs(network["encoder"]["finest"]["kernel"] - kernel).max()),
+        "decoder": float(jnp.abs(network["decoder"]["kernel"] - before["decoder"]["kernel"]).max()),
+    }
+
+
+def test_the_encoder_moves_at_its_own_rate(config):
+    config.optim.encoder_rate = 0.25
+    found = moved(config.optim, 3, 5)
+    assert found["stem"] == pytest.approx(0.25 * found["decoder"], rel=1e-3)
+    assert found["finest"] == found["decoder"] > 0
+
+
+def test_the_encoder_is_frozen_for_its_first_epochs(config):
+    """Of ten steps in five epochs the first four; weight decay does not move it either."""
+    config.optim.update({"encoder_frozen_epochs": 2, "weight_decay": 0.1})
+    assert moved(config.optim, 4, 5)["stem"] == 0
+    assert moved(config.optim, 4, 5)["decoder"] > 0
+    assert moved(config.optim, 5, 5)["stem"] > 0
+
+
+def test_the_ordinary_chain_keeps_its_form(config):
+    """So that checkpoints of earlier runs fit."""
+    params = {"network": {"encoder": {"kernel": jnp.ones((2, 2))}}}
+    assert len(optim.optimizer(config.optim, 10).init(params)) == 2
+    config.optim.encoder_rate = 0.5
+    assert len(optim.optimizer(config.optim, 10).init(params)) == 3

@@ -1,0 +1,16 @@
+"""U-Net++ on an EfficientNet-Lite0 encoder with ImageNet weights; see `unet_lite0.py`.
+
+Zhou 2020, arXiv:1912.05074, with a node for each of the encoder's five halvings.
+"""
+
+from ml_collections import ConfigDict
+
+from configs import unet_lite0
+
+
+def get_config() -> ConfigDict:
+    config = unet_lite0.get_config()
+    config.name = "unetpp_lite0"
+    config.model.name = "unetpp"
+    config.model.width = 8  # as in `unetpp.py`
+    return config

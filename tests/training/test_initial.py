@@ -1,0 +1,83 @@
+"""A run that starts from what another one has learnt; published weights: tests/models/weights."""
+
+import chex
+import jax
+import numpy as np
+import pytest
+
+from busjax.errors import UserError
+from busjax.training import configuration
+from busjax.training.checkpoint import Checkpoints
+from busjax.training.program import Program
+
+
+@pytest.fixture
+def other(run_folder):
+    """The configuration of a run like the shared one, that starts from it."""
+    config = configuration.load(run_folder)
+    config.seed = 7
+    config.train.init_from = str(run_folder)
+    return config
+
+
+def learnt(run_folder):
+    config = configuration.load(run_folder)
+    checkpoints = Checkpoints(run_folder, read_only=True)
+    state, _ = checkpoints.restore(checkpoints.best_step(), Program(config, 1).abstract_state())
+    checkpoints.close()
+    return jax.device_get(state.evaluated)
+
+
+def started(config):
+    return jax.device_get(Program(config, 10).init_state())
+
+
+def drawn(config):
+    plain = config.copy_and_resolve_references()
+    plain.train.init_from = ""
+    return started(plain)
+
+
+def test_all_that_fits_is_taken_over(other, run_folder, capsys):
+    state, found = started(other), learnt(run_folder)
+    chex.assert_trees_all_equal(state.params["network"], found["params"])
+    chex.assert_trees_all_equal(state.ema, found["params"])
+    chex.assert_trees_all_equal(state.batch_stats, found["batch_stats"])
+    assert state.step == 0
+    count = len(jax.tree.leaves(found["params"]))
+    told = capsys.readouterr().out
+    assert f"from {run_folder}: {count} tensors of step" in told
+    assert "drawn anew" not in told
+
+
+def test_the_encoder_alone(other, run_folder, capsys):
+    other.train.init_parts = "encoder"
+    state, found, plain = started(other), learnt(run_folder), drawn(other)
+    chex.assert_trees_all_equal(state.params["network"]["encoder"], found["params"]["encoder"])
+    for part in ("decoder", "classifier"):
+        chex.assert_trees_all_equal(state.params["network"][part], plain.params["network"][part])
+    chex.assert_trees_all_equal(state.batch_stats["encoder"], found["batch_stats"]["encoder"])
+    chex.assert_trees_all_equal(state.batch_stats["decoder"], plain.batch_stats["decoder"])
+    assert "drawn anew" in capsys.readouterr().out
+
+
+def test_another_decoder_gets_what_has_its_name_and_shape(other, run_folder, capsys):
+    other.model.update({"name": "unetpp", "classifier_hidden": 4})
+    state, found, plain = started(other), learnt(run_folder), drawn(other)
+    network = state.params["network"]
+    chex.assert_trees_all_equal(network["encoder"], found["params"]["encoder"])
+    chex.assert_trees_all_equal(network["decoder"], plain.params["network"]["decoder"])
+    hidden = network["classifier"]["hidden"]["kernel"]  # of another shape
+    np.testing.assert_array_equal(hidden, plain.params["network"]["classifier"]["hidden"]["kernel"])
+    assert "classifier/hidden" in capsys.readouterr().out
+
+
+def test_nothing_that_fits_and_no_run(other, tmp_path):
+    other.model.width = 6
+    other.model.classifier_hidden = 12
+    other.train.init_parts = "encoder"
+    with pytest.raises(UserError, match="not one tensor fits"):
+        started(other)
+    other.train.init_from = str(tmp_path)
+    with pytest.raises(UserError, match="holds no run"):
+        started(other)
