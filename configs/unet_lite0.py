@@ -1,8 +1,8 @@
 """U-Net on an EfficientNet-Lite0 encoder with ImageNet weights (extra 'pretrained').
 
-Ronneberger 2015, arXiv:1505.04597; Tan and Le 2019, arXiv:1905.11946. The full learning rate for the
-encoder, half the weight of the class's loss and 50 epochs are those that did best in a calibration
-on one grouped fold of Curated BUSI. Images of 128 x 128; sides must be divisible by 32.
+Ronneberger 2015, arXiv:1505.04597; Tan and Le 2019, arXiv:1905.11946. The full learning rate for
+the encoder, half the weight of the class's loss and 50 epochs did best in a calibration on one
+grouped fold of Curated BUSI, in another framework. Sides of images must be divisible by 32.
 """
 
 from ml_collections import ConfigDict
