@@ -115,22 +115,30 @@ def test_cpu_operations_agree(spec, rng, stride):
     chex.assert_trees_all_close(found, expected, rtol=1e-4, atol=1e-5 * scale)
 
 
-def test_gradient_reaches_every_parameter(rng, monkeypatch):
-    """With one block a stage, which compiles in half the time."""
-    short = tuple(lite.dataclasses.replace(stage, repeats=1) for stage in lite._STAGES)
-    monkeypatch.setattr(lite, "_STAGES", short)
-    network = networks.build(model(encoder="efficientnet_lite0", classifier_dropout=0.0))
+@pytest.fixture
+def short(monkeypatch, spec, rng):
+    """An encoder with one block a stage, which compiles fast; its variables and an image."""
+    stages = tuple(lite.dataclasses.replace(stage, repeats=1) for stage in lite._STAGES)
+    monkeypatch.setattr(lite, "_STAGES", stages)
     image = jnp.asarray(rng.random((2, 32, 32, 1)), jnp.float32)
-    variables = jax.jit(functools.partial(network.init, train=True))(KEYS, image)
+
+    def build(**fields):
+        encoder = lite.EfficientNetLite(spec, "efficientnet_lite0", 4, jnp.float32, **fields)
+        init = jax.jit(functools.partial(encoder.init, train=True))
+        return encoder, init(KEYS, image), image
+
+    return build
+
+
+def test_gradient_reaches_every_parameter(short):
+    encoder, variables, image = short()
 
     @jax.jit
     def gradient(params):
         def loss(params):
-            outputs, _ = network.apply(
-                {**variables, "params": params}, image, train=True, mutable="batch_stats",
-                rngs={"dropout": jax.random.key(0)},
-            )  # fmt: skip
-            return sum(jnp.sum(x**2) for x in (*outputs.mask_logits, outputs.class_logits))
+            tree = {**variables, "params": params}
+            features, _ = encoder.apply(tree, image, train=True, mutable="batch_stats")
+            return sum(jnp.sum(x**3) for x in features)
 
         return jax.grad(loss)(params)
 
@@ -160,15 +168,22 @@ def test_tables_fit():
     assert networks.encoder_depth(model(depth=3)) == 3
 
 
-@pytest.mark.parametrize("norms", ["trained", "frozen"])
-def test_published_statistics_can_be_kept(rng, norms):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_published_statistics_can_be_kept(short, frozen):
     """Those of the finest level, which nothing published has, are trained in any case."""
-    network = networks.build(model(encoder="efficientnet_lite0", encoder_norms=norms))
-    image = jnp.asarray(rng.random((2, 32, 32, 1)), jnp.float32)
-    variables = jax.jit(functools.partial(network.init, train=True))(KEYS, image)
-    apply = jax.jit(functools.partial(network.apply, train=True, mutable="batch_stats"))
-    _, updated = apply(variables, image, rngs={"dropout": jax.random.key(0)})
-    before, after = (tree["batch_stats"]["encoder"] for tree in (variables, updated))
+    encoder, variables, image = short(frozen_norms=frozen)
+    apply = jax.jit(functools.partial(encoder.apply, train=True, mutable="batch_stats"))
+    _, updated = apply(variables, image)
+    before, after = (tree["batch_stats"] for tree in (variables, updated))
     same = jax.tree.map(lambda a, b: bool((a == b).all()), before, after)
     assert not any(jax.tree.leaves(same.pop("finest")))
-    assert all(jax.tree.leaves(same)) == (norms == "frozen")
+    assert all(jax.tree.leaves(same)) == frozen
+
+
+def test_the_field_freezes_the_norms():
+    for norms in ("trained", "frozen"):
+        config = model(encoder="efficientnet_lite0", encoder_norms=norms)
+        encoder = networks.ENCODERS["efficientnet_lite0"](
+            networks._block_spec(config, None), config
+        )
+        assert encoder.frozen_norms == (norms == "frozen")
