@@ -91,9 +91,9 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
     facts = {
         "data_dir": config.data.dir,
         "data_digest": told,
-        "images_seen_in_training": external.seen(source, workdir),
+        "images_seen_in_training": external.seen(digests, workdir),
     }
-    folder = external.results_folder(workdir, files.locate(config.data.dir), facts)
+    folder = external.results_folder(workdir, files.locate(config.data.dir), told)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
     summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
     if processes.is_first():
@@ -137,7 +137,7 @@ def _prepare(
     source, split = processes.together(read)
     settings = {field: v for field, v in flatten(config.to_dict()).items() if field not in _PATHS}
     told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
-    processes.agree("the settings or images", hashlib.sha256(told.encode()).hexdigest())
+    processes.agree("the settings or images", told)
     return source, split
 
 

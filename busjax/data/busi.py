@@ -8,9 +8,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,7 +17,7 @@ from etils import epath
 from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
-from busjax.data.pixels import decode, to_uint8
+from busjax.data.pixels import UNDECODABLE, decode, to_uint8
 from busjax.data.records import Record
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -30,17 +28,6 @@ _STEM = re.compile(  # 'benign (1)', 'benign (1)_mask', 'benign (1)_mask_1'
     rf"(?P<id>(?P<class>{'|'.join(CLASSES)}) \((?P<number>\d+)\))(?P<mask>_mask(_\d+)*)?"
 )
 _NAMED_FILES = 20  # of the bad files in an error message, at most
-_UNDECODABLE = (  # all that Pillow raises for a broken PNG
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombWarning,
-    Image.DecompressionBombError,
-)
-
 Problem = tuple[str, str]  # file, relative to the BUSI folder; what is wrong with it
 
 
@@ -203,7 +190,7 @@ def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, l
     for path in (entry.image, *entry.masks):
         try:
             pixels[path] = decode(path.read_bytes())
-        except _UNDECODABLE as error:
+        except UNDECODABLE as error:
             problems.append((_relative(root, path), f"cannot be decoded ({error})"))
     if problems:
         return None, problems

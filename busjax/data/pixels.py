@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from busjax.errors import UserError
+
+# All that Pillow raises for a broken file.
+UNDECODABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+)
 
 
 def decode(content: bytes) -> np.ndarray:

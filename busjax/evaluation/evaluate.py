@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import subprocess
 import time
@@ -18,12 +17,11 @@ from ml_collections import ConfigDict
 
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
-from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.metrics.segmentation import PixelCounts
 from busjax.models.network import activation_dtype, count_parameters
 from busjax.training import parallel, processes
-from busjax.training.checkpoint import Checkpoints
+from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
 
 
@@ -48,11 +46,7 @@ def evaluate(
     """
     start = time.monotonic()
     program = Program(config, total_steps=1)
-    with contextlib.closing(Checkpoints(workdir)) as checkpoints:
-        step = checkpoints.best_step()
-        if step is None:
-            raise UserError(f"{workdir} holds no checkpoint yet: train first (--mode=train)")
-        state, data = checkpoints.restore(step, program.abstract_state())
+    step, state, data = restore_best(workdir, program.abstract_state(), read_only=False)
     resized = pipeline.Resized(source, ids, config.data.image_size)
     batches = pipeline.eval_batches(resized, config, parallel.share())
     found = program.evaluate(state.evaluated, batches)

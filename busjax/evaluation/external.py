@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from etils import epath
 from ml_collections import ConfigDict
@@ -39,27 +38,27 @@ def of_folder(config: ConfigDict) -> ConfigDict:
     return external
 
 
-def seen(source: RecordSource, workdir: epath.Path) -> int:
-    """How many of these images, pixel for pixel, the network was trained or chosen on."""
+def seen(digests: dict[str, str], workdir: epath.Path) -> int:
+    """How many of the images of these `records.digests` the network was trained or chosen on."""
     saved = splits.provenance(workdir / splits.FILE).get("digests", {})
     split = splits.load(workdir / splits.FILE)
     known = {saved.get(id) for id in (*split.train, *split.validation)}
-    return sum(digest in known for digest in records.digests(source).values())
+    return sum(digest in known for digest in digests.values())
 
 
-def results_folder(workdir: epath.Path, data: epath.Path, found: dict[str, Any]) -> str:
+def results_folder(workdir: epath.Path, data: epath.Path, digest: str) -> str:
     """The folder for the results, evaluation_<name of the data folder>; a free one of that name.
 
     Args:
         workdir: of the run.
         data: the folder of the images.
-        found: 'data_digest' of the images; an earlier evaluation of the same is replaced.
+        digest: of all images; an earlier evaluation of the same is replaced.
     """
     name = re.sub(r"[^\w.-]+", "_", data.name) or "data"
     number, folder = 1, f"{results.FOLDER}_{name}"
     while (workdir / folder / "summary.json").exists():
         earlier = results.read_summary(workdir, folder).get("data_digest")
-        if earlier == found["data_digest"]:
+        if earlier == digest:
             break
         number += 1
         folder = f"{results.FOLDER}_{name}_{number}"

@@ -33,7 +33,7 @@ from busjax.classes import CLASSES
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.evaluation import results
-from busjax.inference import load
+from busjax.inference import NOTE, load
 from busjax.models import network as networks
 
 FOLDER = "export"
@@ -43,7 +43,6 @@ TOLERANCE = 1e-4
 OPSET = 23
 _PLATFORMS = ("cpu", "cuda", "tpu")
 _COMPARED = 6  # images
-_NOTE = "Research only: no medical device, not for diagnosis."
 
 Network = Callable[[Any], tuple[Any, Any]]
 """Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities."""
@@ -122,7 +121,7 @@ def _facts(predictor: load.Predictor) -> dict[str, Any]:
         "checkpoint_step": predictor.step,
         "trained_on": predictor.trained_on.get("description", ""),
         "busjax": metadata.version("busjax"),
-        "note": _NOTE,
+        "note": NOTE,
     }
 
 

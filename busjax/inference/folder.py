@@ -15,7 +15,7 @@ from PIL import Image
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.inference import lesions, page
+from busjax.inference import NOTE, lesions, page
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from busjax.inference.load import Predictor, Reading
 
 SAVED = ("masks", "overlays")
-NOTE = "Research only: busjax is no medical device and must not be used for diagnosis."
 _COLOUR = (255, 159, 28)  # of the outlines, as on the pages
 
 

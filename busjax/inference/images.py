@@ -5,15 +5,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 
 from etils import epath
 from PIL import Image, ImageSequence
 
-from busjax.data.pixels import from_pillow, to_uint8
+from busjax.data.pixels import UNDECODABLE, from_pillow, to_uint8
 from busjax.errors import UserError
 from busjax.inference import dicom
 from busjax.inference.frame import Frame
@@ -22,15 +20,6 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
 _MASK = re.compile(r"(.+)_mask(_\d+)*")  # an annotation, as BUSI names it
 _MAGIC = b"DICM"  # at byte 128 of a DICOM file, which often has no suffix
 _LARGEST = 100_000_000  # pixels of a frame; Pillow's own limit is of that order
-_UNREADABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +102,7 @@ def read(path: epath.Path) -> Iterator[Frame]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield from _pictures(content)
-    except _UNREADABLE as error:
+    except UNDECODABLE as error:
         raise UserError(
             f"it cannot be read as an image ({' '.join(str(error).split())})"
         ) from error

@@ -15,16 +15,14 @@ from ml_collections import ConfigDict
 from busjax.classes import CLASSES
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
-from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.inference import lesions
 from busjax.inference.lesions import Box
 from busjax.models import network as networks
-from busjax.training import checkpoint, configuration
-from busjax.training.checkpoint import Checkpoints
+from busjax.training import configuration
+from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
 from busjax.training.steps import AXIS
-from configs import fields
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
@@ -71,9 +69,7 @@ class Predictor:
             UserError: it holds no run, or no checkpoint, or that of another network.
         """
         workdir = locate(run)
-        self.config = configuration.load(workdir)
-        if found := fields.problems(self.config):
-            raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
+        self.config = configuration.load_sound(workdir)
         self.step, self.variables = _restore(self.config, workdir)
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
@@ -124,17 +120,8 @@ def load(run: PathLike) -> Predictor:
 
 
 def _restore(config: ConfigDict, workdir: PathLike) -> tuple[int, Any]:
-    if not checkpoint.exist(workdir):  # Orbax would make the folder
-        raise UserError(f"{workdir} holds no checkpoint: train first")
     program = Program(config, 1, Mesh(np.array(jax.local_devices()[:1]), (AXIS,)))
-    checkpoints = Checkpoints(workdir, read_only=True)
-    try:
-        step = checkpoints.best_step()
-        if step is None:
-            raise UserError(f"{workdir} holds no checkpoint: train first")
-        state, _ = checkpoints.restore(step, program.abstract_state())
-    finally:
-        checkpoints.close()
+    step, state, _ = restore_best(workdir, program.abstract_state())
     return step, state.evaluated
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import jax
@@ -94,3 +95,24 @@ class Checkpoints:
                 f"network: use the configuration that it was trained with ({reason})"
             ) from error
         return restored["state"], restored["data"]
+
+
+def restore_best(
+    workdir: PathLike, target: Any, read_only: bool = True
+) -> tuple[int, Any, dict[str, Any]]:
+    """Reads the best checkpoint of a run: its step, the state and the data position.
+
+    Args:
+        workdir: folder of the run.
+        target: as for `Checkpoints.restore`.
+        read_only: nothing is written, not even the remains of a kill tidied up.
+
+    Raises:
+        UserError: there is no checkpoint, or it belongs to another network.
+    """
+    if exist(workdir):  # Orbax would make the folder
+        with contextlib.closing(Checkpoints(workdir, read_only)) as checkpoints:
+            step = checkpoints.best_step()
+            if step is not None:
+                return step, *checkpoints.restore(step, target)
+    raise UserError(f"{workdir} holds no checkpoint: train first (--mode=train)")

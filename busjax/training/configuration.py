@@ -11,7 +11,7 @@ from busjax import files
 from busjax.errors import UserError
 from busjax.files import PathLike
 from configs import base
-from configs.fields import FIELDS, flatten
+from configs.fields import FIELDS, flatten, problems
 
 FILE = "config.json"
 
@@ -45,6 +45,18 @@ def load(workdir: PathLike) -> ConfigDict:
     known = {field: value for field, value in saved.items() if field in FIELDS}
     with config.ignore_type():  # a range is checked with the others
         config.update_from_flattened_dict(known)
+    return config
+
+
+def load_sound(workdir: PathLike) -> ConfigDict:
+    """As `load`, with every field in its range.
+
+    Raises:
+        UserError: there is no run in the folder, or a field is out of its range.
+    """
+    config = load(workdir)
+    if found := problems(config):
+        raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
     return config
 
 

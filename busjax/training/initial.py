@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 from typing import Any
 
@@ -13,10 +12,9 @@ from ml_collections import ConfigDict
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.models import weights
-from busjax.training import checkpoint, configuration
-from busjax.training.checkpoint import Checkpoints
+from busjax.training import configuration
+from busjax.training.checkpoint import restore_best
 from busjax.training.steps import TrainState
-from configs import fields
 
 _NAMED = 6  # tensors that a message names, at most
 
@@ -93,21 +91,13 @@ def _evaluated(run: PathLike) -> tuple[int, Any]:
     from busjax.training.program import Program  # which starts from what is read here
 
     workdir = locate(run)
-    config = configuration.load(workdir)
-    if problems := fields.problems(config):
-        raise UserError(f"the run in {workdir} cannot be used: {'; '.join(problems)}")
-    if not checkpoint.exist(workdir):
-        raise UserError(f"config.train.init_from={run} holds no checkpoint: train it first")
+    config = configuration.load_sound(workdir)
     config.parallel.devices = 0 if jax.process_count() > 1 else 1
     config.train.init_from = config.model.encoder_weights = ""
     config.train.batch_size = config.train.eval_batch_size = (
         jax.device_count() * config.optim.micro_batches
     )
-    with contextlib.closing(Checkpoints(workdir, read_only=True)) as checkpoints:
-        step = checkpoints.best_step()
-        if step is None:
-            raise UserError(f"config.train.init_from={run} holds no checkpoint: train it first")
-        state, _ = checkpoints.restore(step, Program(config, 1).abstract_state())
+    step, state, _ = restore_best(workdir, Program(config, 1).abstract_state())
     return step, jax.device_get(state.evaluated)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import os
 import sys
 import threading
@@ -136,10 +137,13 @@ def together(work: Callable[[], _T]) -> _T:
 
 
 def agree(what: str, text: str) -> None:
-    """Raises a UserError, as `together` does, unless all processes bring the same text."""
+    """Raises a UserError, as `together` does, unless all processes bring the same text.
+
+    The texts may be of any length: their digests are compared.
+    """
     if alone():
         return
-    texts = _gather(text)
+    texts = _gather(hashlib.sha256(text.encode()).hexdigest())
 
     def compare() -> None:
         for index, other in enumerate(texts):
