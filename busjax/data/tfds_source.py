@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from absl import logging
 from etils import epath
 
 from busjax.classes import CLASSES
 from busjax.data import tfds_builder
 from busjax.data.records import Record
 from busjax.errors import UserError
+from busjax.logs import without_warnings
 
 _FEATURES = ("image", "mask", "label", "id", "group")
 
@@ -78,12 +78,8 @@ def _prepared(name: str, data_dir: str, manual_dir: epath.Path) -> Any:
 
     def found() -> Any:
         # TFDS warns of a folder that is not prepared yet, which is what is asked here.
-        level = logging.get_verbosity()
-        logging.set_verbosity(logging.ERROR)
-        try:
+        with without_warnings():
             return tfds.builder(name, data_dir=data_dir or None)
-        finally:
-            logging.set_verbosity(level)
 
     try:
         root = found().data_dir_root

@@ -12,6 +12,7 @@ from etils import epath
 from busjax import files
 from busjax.errors import UserError
 from busjax.files import PathLike
+from busjax.logs import without_warnings
 
 FOLDER = "checkpoints"
 _SCORE = "score"
@@ -111,7 +112,11 @@ def restore_best(
         UserError: there is no checkpoint, or it belongs to another network.
     """
     if exist(workdir):  # Orbax would make the folder
-        with contextlib.closing(Checkpoints(workdir, read_only)) as checkpoints:
+        # Orbax warns of a folder that is opened to be read.
+        with (
+            without_warnings() if read_only else contextlib.nullcontext(),
+            contextlib.closing(Checkpoints(workdir, read_only)) as checkpoints,
+        ):
             step = checkpoints.best_step()
             if step is not None:
                 return step, *checkpoints.restore(step, target)
