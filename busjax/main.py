@@ -17,14 +17,18 @@ from busjax.allocator import restart_tuned
 from busjax.errors import UserError
 from configs import fields
 
-MODES = ("train", "evaluate")
+MODES = ("train", "evaluate", "crossval")
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "File with the configuration, such as configs/unetpp.py.", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/<name of the config>].")
 _MODE = flags.DEFINE_enum(
-    "mode", "train", MODES, "train: train, evaluate on the test split, report; evaluate: the rest."
+    "mode",
+    "train",
+    MODES,
+    "train: train, evaluate on the test split, report; evaluate: the rest; crossval: train once a "
+    "fold.",
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator",
@@ -88,11 +92,15 @@ def _whole(flag: int | None, variable: str) -> int | None:
 
 
 def _run_mode(config: ConfigDict) -> None:
-    from busjax import run
+    from busjax import crossval, run
 
-    workdir = files.locate(_WORKDIR.value or f"runs/{config.name}")
+    default = f"{config.name}_crossval" if _MODE.value == "crossval" else config.name
+    workdir = files.locate(_WORKDIR.value or f"runs/{default}")
     if _MODE.value == "evaluate":
         run.evaluate_only(config, workdir)
+    elif _MODE.value == "crossval":
+        _make_folder(workdir)
+        crossval.cross_validate(config, workdir)
     else:
         _make_folder(workdir)
         run.train_and_evaluate(config, workdir)

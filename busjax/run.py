@@ -22,34 +22,27 @@ from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report import write_report
 from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
-from configs.fields import flatten
+from configs.fields import FREE, PATHS, flatten
 
 _SECONDS_TO_APPEAR = 60
-
-# Folders, which may lie elsewhere on another machine.
-_PATHS = ("data.dir", "data.tfds_dir")
-
-# Fields that change where or how fast a run is computed, not what is computed.
-_FREE_FIELDS = frozenset(
-    {
-        *_PATHS,
-        "data.threads",
-        "data.prefetch",
-        "train.eval_batch_size",
-        "parallel.map",
-        "parallel.devices",
-        "parallel.timeout",
-        "model.ops",
-        "model.dtype",
-    }
-)
 # Fields that an evaluation may set otherwise than the training did.
-_INFERENCE_FIELDS = _FREE_FIELDS | {"model.refine", "model.prune"}
+_INFERENCE_FIELDS = FREE | {"model.refine", "model.prune"}
 
 
-def train_and_evaluate(config: ConfigDict, workdir: epath.Path) -> None:
-    """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report."""
-    source, split = _prepare(config, workdir, _FREE_FIELDS)
+def train_and_evaluate(
+    config: ConfigDict, workdir: epath.Path, given: tuple[RecordSource, Split] | None = None
+) -> None:
+    """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report.
+
+    Args:
+        config: of the run.
+        workdir: folder of the run, which exists.
+        given: the images and their split; None: as the configuration says.
+
+    Raises:
+        UserError: data, configuration and folder do not fit together.
+    """
+    source, split = _prepare(config, workdir, FREE, given)
     _print_parts(split)
     if processes.is_first():
         _save(config, workdir, source, split)
@@ -82,7 +75,7 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
 
     def read() -> RecordSource:
         check_same_run(config, workdir, _INFERENCE_FIELDS)
-        return _open_source(external.of_folder(config))
+        return open_source(external.of_folder(config))
 
     source = processes.together(read)
     digests = records.digests(source)
@@ -125,17 +118,23 @@ def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]
 
 
 def _prepare(
-    config: ConfigDict, workdir: epath.Path, free: frozenset[str]
+    config: ConfigDict,
+    workdir: epath.Path,
+    free: frozenset[str],
+    given: tuple[RecordSource, Split] | None = None,
 ) -> tuple[RecordSource, Split]:
     """Reads, in every process, what the run is made on; nothing is written before all agree."""
 
     def read() -> tuple[RecordSource, Split]:
         check_same_run(config, workdir, free)
-        source = _open_source(config)
+        if given:
+            check_same_split(*given, workdir)
+            return given
+        source = open_source(config)
         return source, _split(config, workdir, source)
 
     source, split = processes.together(read)
-    settings = {field: v for field, v in flatten(config.to_dict()).items() if field not in _PATHS}
+    settings = {field: v for field, v in flatten(config.to_dict()).items() if field not in PATHS}
     told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
     processes.agree("the settings or images", told)
     return source, split
@@ -165,7 +164,21 @@ def _check_shared(workdir: epath.Path) -> None:
     )
 
 
-def _open_source(config: ConfigDict) -> RecordSource:
+def check_same_split(source: RecordSource, split: Split, workdir: epath.Path) -> None:
+    """Raises a UserError where `workdir` holds a run on other images, or with others to test on."""
+    path = workdir / splits.FILE
+    if not path.exists() or not checkpoint.exist(workdir):
+        return
+    _check_same_source(path, source)
+    if splits.load(path) != split:
+        raise UserError(
+            f"{workdir} holds a run on other images, or on another split of them, than the data "
+            "found now gives: choose another folder with --workdir, or give that data again"
+        )
+
+
+def open_source(config: ConfigDict) -> RecordSource:
+    """Opens the images of a configuration and says which they are."""
     source = sources.open_source(config.data, os.getcwd())
     print(source.description, flush=True)
     return source

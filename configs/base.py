@@ -19,6 +19,7 @@ def get_config() -> ConfigDict:
     config.loss = _loss()
     config.optim = _optim()
     config.train = _train()
+    config.cv = _cv()
     config.parallel = _parallel()
     return config
 
@@ -62,7 +63,7 @@ def _data() -> ConfigDict:
     data.phantom_count = 400  # synthetic images, the classes in turn
     data.phantom_seed = 0  # another seed, other phantoms
     data.validation_fraction = 0.15  # of all images; the checkpoint is chosen on them
-    data.test_fraction = 0.2  # of all images; evaluated once, at the end
+    data.test_fraction = 0.2  # of all images; evaluated once, at the end (crossval: 1 / cv.folds)
     data.split_seed = 0  # another seed, another split
     data.split_file = ""  # a saved split (JSON) to use again; '': drawn by split_seed
     data.oversample = False  # repeat whole classes until they are as equal as whole factors allow
@@ -131,6 +132,14 @@ def _train() -> ConfigDict:
     train.checkpoint_epochs = 1  # epochs between two checkpoints
     train.monitor = "dice_average+accuracy"  # validation scores whose sum chooses the checkpoint
     return train
+
+
+def _cv() -> ConfigDict:
+    cv = ConfigDict()
+    cv.folds = 5  # of --mode=crossval; each is the test set once
+    cv.seed = 0  # another seed, other folds
+    cv.only = ""  # folds to run, such as '2' or '0,3'; '': all
+    return cv
 
 
 def _parallel() -> ConfigDict:

@@ -6,91 +6,11 @@ code, such as those of the architectures, are the keys of the table that the cod
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from typing import Any
 
 from ml_collections import ConfigDict
 
-_LARGEST = 2**31 - 1  # fits whatever kind of integer a library keeps it in
-
-
-@dataclasses.dataclass(frozen=True)
-class OneOf:
-    """One of a few values."""
-
-    choices: tuple[Any, ...]
-
-    def allows(self, value: Any) -> bool:
-        return type(value) in {type(choice) for choice in self.choices} and value in self.choices
-
-    def __str__(self) -> str:
-        return "one of " + ", ".join(repr(choice) for choice in self.choices)
-
-
-@dataclasses.dataclass(frozen=True)
-class Whole:
-    """A whole number in [low, high]."""
-
-    low: int
-    high: int = _LARGEST
-
-    def allows(self, value: Any) -> bool:
-        return type(value) is int and self.low <= value <= self.high
-
-    def __str__(self) -> str:
-        top = "or more" if self.high == _LARGEST else f"to {self.high}"
-        return f"a whole number, {self.low} {top}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Real:
-    """A finite number between two ends, which count unless they are open."""
-
-    low: float
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def allows(self, value: Any) -> bool:
-        if type(value) not in (int, float) or not math.isfinite(value):
-            return False
-        above = value > self.low if self.open_low else value >= self.low
-        return above and (value < self.high if self.open_high else value <= self.high)
-
-    def __str__(self) -> str:
-        opening = "(" if self.open_low else "["
-        closing = ")" if self.open_high or math.isinf(self.high) else "]"
-        return f"a number in {opening}{self.low:g}, {self.high:g}{closing}"
-
-
-@dataclasses.dataclass(frozen=True)
-class Text:
-    """Any text, such as a path; whether the file is there is told by who opens it."""
-
-    empty: bool = True
-
-    def allows(self, value: Any) -> bool:
-        return isinstance(value, str) and (self.empty or bool(value.strip()))
-
-    def __str__(self) -> str:
-        return "a text" if self.empty else "a text that is not empty"
-
-
-@dataclasses.dataclass(frozen=True)
-class SumOf:
-    """Names joined by '+'."""
-
-    names: tuple[str, ...]
-
-    def allows(self, value: Any) -> bool:
-        return isinstance(value, str) and not set(value.split("+")) - set(self.names)
-
-    def __str__(self) -> str:
-        return f"one or, joined by '+', several of {', '.join(self.names)}"
-
-
-Rule = OneOf | Whole | Real | Text | SumOf
+from configs.rules import Indices, OneOf, Real, Rule, SumOf, Text, Whole
 
 _FLAG = OneOf((False, True))
 _PROBABILITY = Real(0, 1)
@@ -193,10 +113,31 @@ FIELDS: dict[str, Rule] = {
     "train.init_parts": OneOf(("all", "encoder")),
     "train.checkpoint_epochs": _POSITIVE,
     "train.monitor": SumOf(SCORES),
+    "cv.folds": Whole(2),
+    "cv.seed": Whole(0),
+    "cv.only": Indices(),
     "parallel.map": OneOf(("shard_map", "pmap")),
     "parallel.devices": Whole(0),
     "parallel.timeout": Whole(1, 86_400),
 }
+
+# Folders, which may lie elsewhere on another machine.
+PATHS = ("data.dir", "data.tfds_dir")
+
+# Fields that change where or how fast a run is computed, not what is computed.
+FREE = frozenset(
+    {
+        *PATHS,
+        "data.threads",
+        "data.prefetch",
+        "train.eval_batch_size",
+        "parallel.map",
+        "parallel.devices",
+        "parallel.timeout",
+        "model.ops",
+        "model.dtype",
+    }
+)
 
 
 def problems(config: ConfigDict) -> list[str]:
@@ -242,6 +183,13 @@ def _contradictions(config: ConfigDict) -> list[str]:
             f"config.data.validation_fraction={data.validation_fraction} and config.data."
             f"test_fraction={data.test_fraction} leave nothing to train on: their sum must be "
             "below 1"
+        )
+    if beyond := [
+        word for word in config.cv.only.split(",") if word and int(word) >= config.cv.folds
+    ]:
+        found.append(
+            f"config.cv.only={config.cv.only!r}: of {config.cv.folds} folds the last is "
+            f"{config.cv.folds - 1}, so there is no fold {beyond[0]}"
         )
     if not loss.segmentation * (loss.dice + loss.bce) + loss.classification:
         found.append("every weight of config.loss is 0: there is nothing to learn")

@@ -12,7 +12,7 @@ from configs import base, fields
 FILES = sorted(
     path
     for path in (Path(__file__).parent.parent / "configs").glob("*.py")
-    if path.name not in ("__init__.py", "base.py", "fields.py")
+    if path.name not in ("__init__.py", "base.py", "fields.py", "rules.py")
 )
 
 

@@ -19,6 +19,7 @@ LAYERS = [
     "busjax.inference",
     "busjax.benchmark",
     "busjax.run",
+    "busjax.crossval",
     "busjax.main",
 ]
 # What a layer must not know, though it stands above it.

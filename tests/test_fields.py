@@ -11,7 +11,8 @@ from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.models import gates, network, refine
 from configs import base, fields
-from configs.fields import FIELDS, OneOf, Real, SumOf, Text, Whole
+from configs.fields import FIELDS
+from configs.rules import Indices, OneOf, Real, SumOf, Text, Whole
 
 DEFAULTS = fields.flatten(base.get_config().to_dict())
 
@@ -38,6 +39,8 @@ def outside(rule):
             return [3, None, *(() if rule.empty else ("", " "))]
         case SumOf():
             return ["nonsense", f"{rule.names[0]}+nonsense", "", f"{rule.names[0]}+", 3]
+        case Indices():
+            return ["a", "-1", "1,", ",", "1, 2", "2,2", "1.5", 3, None, "²"]
     raise AssertionError(rule)
 
 
@@ -56,6 +59,8 @@ def inside(rule):
             return ["some text", *([""] if rule.empty else ())]
         case SumOf():
             return [*rule.names, "+".join(rule.names)]
+        case Indices():
+            return ["", "0", "3,0,12"]
     raise AssertionError(rule)
 
 
@@ -84,6 +89,7 @@ def test_values_outside_are_told_and_values_at_the_ends_are_not(field):
         ({"model.prune": 5}, "at most 4"),
         ({"model.prune": 1, "model.deep_supervision": False}, "needs config.model.deep_super"),
         ({"data.validation_fraction": 0.5, "data.test_fraction": 0.5}, "nothing to train on"),
+        ({"cv.only": "0,5"}, "the last is 4, so there is no fold 5"),
         ({"loss.classification": 0.0, "loss.dice": 0.0, "loss.bce": 0.0}, "nothing to learn"),
         ({"loss.classification": 0.0, "loss.segmentation": 0.0}, "nothing to learn"),
     ],

@@ -41,6 +41,8 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--config.data.image_size=100"], "112"),
         ([CONFIG, "--config.train.batch_size=0"], "config.train.batch_size=0 must be a whole"),
         ([CONFIG, "--mode=evaluate"], "holds no run"),
+        ([CONFIG, "--mode=crossval", "--config.cv.folds=1"], "config.cv.folds=1 must be"),
+        ([CONFIG, "--mode=crossval", "--config.cv.only=5"], "there is no fold 5"),
     ],
 )  # fmt: skip
 def test_one_clear_line(tmp_path, arguments, message):

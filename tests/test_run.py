@@ -16,6 +16,7 @@ from busjax.evaluation import results
 from busjax.training import configuration
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
+from configs import fields
 
 KEYS = {
     *("source", "n_images", "dice_average", "dice_benign", "dice_malignant", "dice_normal"),
@@ -106,7 +107,7 @@ def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
 def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
     config.data.threads = 1
     config.parallel.map = "pmap"
-    run.check_same_run(config, workdir, run._FREE_FIELDS)
+    run.check_same_run(config, workdir, fields.FREE)
 
 
 def test_folder_of_another_source(workdir, config, monkeypatch):

@@ -77,6 +77,46 @@ def draw_folds(
     return _allocate(ids, labels, groups, [1 / k] * k, seed)
 
 
+def draw_fold(
+    ids: Sequence[str],
+    labels: np.ndarray,
+    groups: Sequence[str],
+    k: int,
+    index: int,
+    validation_fraction: float,
+    seed: int,
+) -> Split:
+    """The split of a cross-validation in which fold `index` is the test set.
+
+    The validation part is drawn from the other folds, of their groups; nothing of the test fold
+    has a say in it.
+
+    Args: as `draw_folds`, and
+        index: of the fold, in [0, k).
+        validation_fraction: share of all images in (0, 1).
+
+    Raises:
+        UserError: as `draw_folds`; or folds and validation part leave nothing to train on.
+    """
+    test = draw_folds(ids, labels, groups, k, seed)[index]
+    if validation_fraction + 1 / k >= 1:
+        raise UserError(
+            f"config.data.validation_fraction={validation_fraction} and a test fold of one in {k}"
+            " leave nothing to train on: lower the fraction."
+        )
+    held = set(test)
+    rest = [position for position, id in enumerate(ids) if id not in held]
+    share = validation_fraction / (1 - 1 / k)
+    train, validation = _allocate(
+        [ids[position] for position in rest],
+        labels[rest],
+        [groups[position] for position in rest],
+        [1 - share, share],
+        seed,
+    )
+    return Split(train, validation, test)
+
+
 def _allocate(
     ids: Sequence[str],
     labels: np.ndarray,

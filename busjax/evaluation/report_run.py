@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from typing import Any
 
 from etils import epath
@@ -89,9 +88,9 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     if "source" not in summary:
         raise UserError(f"{folder}: summary.json names no source; evaluate the run again")
     scores = results.summary_from_rows(rows)
-    _check_scores(folder, scores, summary)
+    results.check_scores(folder, scores, summary)
     return Run(
-        config=_read_config(folder / "config.json"),
+        config=read_config(folder),
         history=_read_history(folder / "history.jsonl"),
         rows=rows,
         scores=scores,
@@ -100,19 +99,13 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     )
 
 
-def _check_scores(directory: PathLike, scores: dict[str, float], summary: dict[str, Any]) -> None:
-    """A report shows no number that its own table contradicts."""
-    for name in scores.keys() & summary.keys():
-        saved, again = summary[name], scores[name]
-        both_undefined = math.isnan(saved) and math.isnan(again)
-        if not (both_undefined or math.isclose(saved, again, abs_tol=1e-6)):
-            raise UserError(
-                f"{directory}: summary.json has {name} {saved:.6g}, images.csv gives {again:.6g};"
-                " evaluate the run again"
-            )
+def read_config(directory: PathLike) -> dict[str, Any]:
+    """Every field of the configuration of a run by its dotted name, such as 'model.name'.
 
-
-def _read_config(path: epath.Path) -> dict[str, Any]:
+    Raises:
+        UserError: it is missing or broken.
+    """
+    path = epath.Path(directory) / "config.json"
     if not path.exists():
         raise UserError(f"{path} is missing; give the folder of a run")
     return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))

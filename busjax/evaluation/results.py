@@ -132,6 +132,18 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
     return summarise(labels, probabilities, counts)
 
 
+def check_scores(directory: PathLike, scores: dict[str, float], summary: dict[str, Any]) -> None:
+    """Raises a UserError where summary.json contradicts the scores that images.csv gives."""
+    for name in scores.keys() & summary.keys():
+        saved, again = summary[name], scores[name]
+        both_undefined = math.isnan(saved) and math.isnan(again)
+        if not (both_undefined or math.isclose(saved, again, abs_tol=1e-6)):
+            raise UserError(
+                f"{directory}: summary.json has {name} {saved:.6g}, images.csv gives {again:.6g};"
+                " evaluate the run again"
+            )
+
+
 def write(
     directory: PathLike,
     rows: Sequence[ImageRow],
@@ -157,6 +169,11 @@ def write(
     files.replace(target / "images.csv", _csv(rows).encode())
     finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
     files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
+
+
+def exist(directory: PathLike, folder: str = FOLDER) -> bool:
+    """Whether an evaluation was finished there."""
+    return (epath.Path(directory) / folder / "summary.json").exists()
 
 
 def read_rows(directory: PathLike, folder: str = FOLDER) -> list[ImageRow]:

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from busjax.data.splits import Split, check, draw_folds, draw_split, load, save
+from busjax.data.splits import Split, check, draw_fold, draw_folds, draw_split, load, save
 from busjax.errors import UserError
 
 
@@ -49,6 +49,26 @@ def test_folds_are_complete_grouped_and_stratified(seed):
     assert sum(map(len, fold_groups)) == len(set(groups))
     for fold in folds:
         assert np.abs(counts(fold, ids, labels) - np.bincount(labels) / 5).max() <= 3
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_fold_is_tested_once_and_its_validation_part_comes_from_the_others(seed):
+    ids, labels, groups = grouped_images(seed)
+    folds = draw_folds(ids, labels, groups, 5, seed)
+    for index, fold in enumerate(folds):
+        split = draw_fold(ids, labels, groups, 5, index, 0.15, seed)
+        assert split.test == fold
+        assert sorted(split.train + split.validation + split.test) == sorted(ids)
+        check(split, ids, groups)
+        for part, fraction in ((split.train, 0.65), (split.validation, 0.15)):
+            assert np.abs(counts(part, ids, labels) - fraction * np.bincount(labels)).max() <= 4
+            assert list(part) == sorted(part, key=ids.index)
+
+
+def test_a_validation_part_that_leaves_nothing_to_train_on():
+    ids, labels, groups = grouped_images(0)
+    with pytest.raises(UserError, match=r"validation_fraction=0\.5 and a test fold of one in 2"):
+        draw_fold(ids, labels, groups, 2, 0, 0.5, 0)
 
 
 def test_large_groups_do_not_pile_up_in_the_training_part():

@@ -1,0 +1,118 @@
+"""Cross-validation: a folder of runs, one a fold, and the table of them all."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from etils import epath
+from ml_collections import ConfigDict
+
+from busjax import files, run
+from busjax.data import splits
+from busjax.data.records import RecordSource
+from busjax.data.splits import Split
+from busjax.errors import UserError
+from busjax.evaluation import model_card, results, study
+from busjax.training import configuration, processes
+from configs import fields
+
+FILE = "crossval.json"
+
+
+def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
+    """Trains and evaluates the folds that `config.cv.only` names; sums up when all are there.
+
+    A fold is a run of its own in `workdir`/fold_<index>. It goes on where it was cut off, and is
+    not run again once it is finished; folds may be run in any order and on several machines.
+
+    Args:
+        config: of every fold.
+        workdir: folder of the cross-validation, which exists.
+
+    Raises:
+        UserError: the folder holds something else; data, configuration and machine do not fit.
+    """
+
+    def prepare() -> tuple[RecordSource, list[Split]]:
+        _check_folder(config, workdir)
+        source = run.open_source(config)
+        drawn = [_draw(config, source, index) for index in range(config.cv.folds)]
+        for index, split in enumerate(drawn):
+            run.check_same_split(source, split, _folder(workdir, index))
+        return source, drawn
+
+    source, drawn = processes.together(prepare)
+    for index in _chosen(config):
+        folder = _folder(workdir, index)
+        if _is_finished(folder):
+            print(f"fold {index} of {config.cv.folds}: finished before, in {folder}", flush=True)
+            continue
+        print(f"fold {index} of {config.cv.folds}, in {folder}", flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        run.train_and_evaluate(_of_fold(config, index), folder, (source, drawn[index]))
+    if processes.is_first():
+        _sum_up(config, workdir)
+
+
+def _folder(workdir: epath.Path, index: int) -> epath.Path:
+    return workdir / study.fold_name(index)
+
+
+def _chosen(config: ConfigDict) -> list[int]:
+    return [int(word) for word in config.cv.only.split(",") if word] or list(range(config.cv.folds))
+
+
+def _of_fold(config: ConfigDict, index: int) -> ConfigDict:
+    """The configuration of one fold, which says which one it is."""
+    fold = ConfigDict(config.to_dict())
+    fold.cv.only = str(index)
+    return fold
+
+
+def _draw(config: ConfigDict, source: RecordSource, index: int) -> Split:
+    split = splits.draw_fold(
+        source.ids,
+        source.labels,
+        source.groups,
+        config.cv.folds,
+        index,
+        config.data.validation_fraction,
+        config.cv.seed,
+    )
+    splits.check(split, source.ids, source.groups)
+    return split
+
+
+def _check_folder(config: ConfigDict, workdir: epath.Path) -> None:
+    """Raises a UserError unless all that is in the folder belongs to this cross-validation."""
+    if configuration.exists(workdir):
+        raise UserError(
+            f"{workdir} holds a single run: choose another folder for the folds with --workdir"
+        )
+    found = study.indices(workdir)
+    if found and found[-1] >= config.cv.folds:
+        raise UserError(
+            f"{workdir} holds {study.fold_name(found[-1])}, of a cross-validation of more than "
+            f"{config.cv.folds} folds: choose another folder with --workdir"
+        )
+    for index in found:
+        run.check_same_run(_of_fold(config, index), _folder(workdir, index), fields.FREE)
+
+
+def _is_finished(folder: epath.Path) -> bool:
+    """Whether a fold was evaluated, down to the page that is written last."""
+    return (folder / model_card.FILE).exists() and results.exist(folder)
+
+
+def _sum_up(config: ConfigDict, workdir: epath.Path) -> None:
+    missing = [k for k in range(config.cv.folds) if not _is_finished(_folder(workdir, k))]
+    if missing:
+        named = ",".join(map(str, missing))
+        print(f"still to run: --config.cv.only={named}", flush=True)
+        return
+    found = study.read(workdir)
+    summary: dict[str, Any] = study.summarise(found)
+    files.replace(workdir / FILE, (json.dumps(summary, indent=2) + "\n").encode())
+    print(study.table(found, summary))
+    print(f"cross-validation: {workdir / FILE}", flush=True)

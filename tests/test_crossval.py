@@ -1,0 +1,140 @@
+"""A cross-validation is a folder of runs: each fold once, in any order, summed up at the end."""
+
+import json
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+
+from busjax import crossval, run
+from busjax.data import splits
+from busjax.errors import UserError
+from busjax.evaluation import results
+
+
+@pytest.fixture
+def config(config):
+    config.name = "tiny"
+    config.model.depth = 1
+    config.train.epochs = 1
+    config.cv.folds = 3
+    config.augment.enabled = False
+    return config
+
+
+@pytest.fixture(autouse=True)
+def quiet():
+    with warnings.catch_warnings():
+        # tensorboardX still calls what NumPy and protobuf deprecate.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Folder of a finished cross-validation and what was told of it, made by the first test."""
+    return {"workdir": tmp_path_factory.mktemp("crossval")}
+
+
+@pytest.fixture
+def workdir(finished, config, capsys):
+    """Fold 1 was run first, by itself, the others later."""
+    if "first" not in finished:
+        config.cv.only = "1"
+        crossval.cross_validate(config, finished["workdir"])
+        finished["first"] = capsys.readouterr().out
+        config.cv.only = ""
+        crossval.cross_validate(config, finished["workdir"])
+        finished["then"] = capsys.readouterr().out
+    return finished["workdir"]
+
+
+def test_folds_in_any_order_and_none_twice(workdir, finished):
+    assert "fold 1 of 3, in" in finished["first"]
+    assert finished["first"].splitlines()[-1] == "still to run: --config.cv.only=0,2"
+    assert "fold 1 of 3: finished before" in finished["then"]
+    assert finished["then"].count("report: ") == 2
+
+
+def test_every_image_is_tested_once_by_a_network_that_never_saw_it(workdir):
+    parts = [splits.load(workdir / f"fold_{k}" / "split.json") for k in range(3)]
+    tested = [[row.id for row in results.read_rows(workdir / f"fold_{k}")] for k in range(3)]
+    assert tested == [list(part.test) for part in parts]
+    everything = sorted(parts[0].train + parts[0].validation + parts[0].test)
+    assert sorted(id for ids in tested for id in ids) == everything
+    for part in parts:
+        assert not set(part.test) & set(part.train + part.validation)
+        assert part.validation
+
+
+def test_the_summary_is_that_of_the_rows(workdir, finished):
+    found = json.loads((workdir / "crossval.json").read_text())
+    by_fold = [results.read_rows(workdir / f"fold_{k}") for k in range(3)]
+    dice = [np.mean([row.dice for row in rows]) for rows in by_fold]
+    assert found["mean"]["dice_average"] == pytest.approx(np.mean(dice))
+    assert found["sd"]["dice_average"] == pytest.approx(np.std(dice, ddof=1))
+    pooled = [row for rows in by_fold for row in rows]
+    assert found["n_images"] == len(pooled) == 48
+    right = np.mean([row.predicted == row.class_name for row in pooled])
+    assert found["pooled"]["accuracy"] == pytest.approx(right)
+    low, high = found["interval"]["accuracy"]
+    assert low < right < high
+    assert found["source"] == "phantom"
+    assert [fold["fold"] for fold in found["folds"]] == [0, 1, 2]
+    assert f"pooled  {found['pooled']['dice_average']:>13.3f}" in finished["then"]
+
+
+def test_a_fold_that_was_cut_off_goes_on(workdir, config, tmp_path, capsys):
+    again = tmp_path / "again"
+    shutil.copytree(workdir, again)
+    before = results.read_rows(again / "fold_2")
+    shutil.rmtree(again / "fold_2" / "evaluation")
+    (again / "crossval.json").unlink()
+    crossval.cross_validate(config, again)
+    told = capsys.readouterr().out
+    assert "going on after epoch 1" in told
+    assert told.count("finished before") == 2
+    assert results.read_rows(again / "fold_2") == before
+    assert (again / "crossval.json").exists()
+
+
+def test_a_fold_is_a_run_of_its_own(workdir, config):
+    config.cv.only = "0"
+    before = results.read_rows(workdir / "fold_0")
+    run.evaluate_only(config, workdir / "fold_0")
+    assert results.read_rows(workdir / "fold_0") == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("cv.seed", 1, r"fold_0 holds a run with another .*cv\.seed \(0 there, 1 now\)"),
+        ("optim.learning_rate", 0.5, r"optim\.learning_rate"),
+        ("cv.folds", 2, "holds fold_2, of a cross-validation of more than 2 folds"),
+        ("cv.folds", 4, r"cv\.folds \(3 there, 4 now\)"),
+        ("data.phantom_seed", 9, r"data\.phantom_seed"),
+    ],
+)
+def test_folder_of_another_cross_validation(workdir, config, field, value, message):
+    config.update_from_flattened_dict({field: value})
+    with pytest.raises(UserError, match=message):
+        crossval.cross_validate(config, workdir)
+
+
+def test_folder_of_other_images(workdir, config, monkeypatch):
+    """Such as those of a folder in which some are missing now."""
+    opened = run.sources.open_source(config.data, ".")
+
+    class Fewer:
+        name, description = opened.name, opened.description
+        ids, labels, groups = opened.ids[3:], opened.labels[3:], opened.groups[3:]
+
+    monkeypatch.setattr(run.sources, "open_source", lambda data, cwd: Fewer())
+    with pytest.raises(UserError, match="fold_0 holds a run on other images, or on another split"):
+        crossval.cross_validate(config, workdir)
+
+
+def test_folder_of_a_single_run(run_folder, config):
+    with pytest.raises(UserError, match="holds a single run: choose another folder"):
+        crossval.cross_validate(config, run_folder)
