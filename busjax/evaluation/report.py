@@ -6,7 +6,6 @@ python -m busjax.evaluation.report RUN [--overlays=FILE.png]
 from __future__ import annotations
 
 import argparse
-import base64
 import math
 import sys
 from html import escape
@@ -18,6 +17,7 @@ from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import report_cases, report_charts, report_tables, results
 from busjax.evaluation.report_cases import Case
+from busjax.evaluation.report_drawing import embedded
 from busjax.evaluation.report_run import Run, read_run
 from busjax.evaluation.report_style import STYLE
 from busjax.files import PathLike
@@ -75,7 +75,7 @@ def _external(run: Run) -> str:
 
 
 def _scores(run: Run) -> str:
-    chart = _image(
+    chart = embedded(
         report_charts.dice_chart(run.rows),
         "Dice of every test image by class; mean "
         + ", ".join(f"{n} {report_tables.number(run.scores[f'dice_{n}'])}" for n in CLASSES),
@@ -89,7 +89,7 @@ def _scores(run: Run) -> str:
         '<p class="quiet">Box: quartiles and median. Diamond: mean.</p>'
         f"{chart}</section><section><h2>Confusion matrix</h2>"
         '<p class="quiet">Images, and their share of the true class.</p>'
-        f"{report_tables.matrix_table(run)}</section></div>"
+        f"{report_tables.matrix_table(run.rows)}</section></div>"
     )
 
 
@@ -101,17 +101,10 @@ def _training(run: Run) -> str:
     mark = "" if chosen is None else f"; the checkpoint of epoch {chosen} was evaluated"
     sections = "".join(
         f"<section><h2>{name}</h2>"
-        f"{_image(chart(run.history, chosen), f'{name} by epoch{mark}')}</section>"
+        f"{embedded(chart(run.history, chosen), f'{name} by epoch{mark}')}</section>"
         for name, chart in charts.items()
     )
     return f'<div class="pair">{sections}</div>'
-
-
-def _image(svg: str, alternative: str) -> str:
-    data = base64.b64encode(svg.encode()).decode()
-    return (
-        f'<figure><img alt="{escape(alternative)}" src="data:image/svg+xml;base64,{data}"></figure>'
-    )
 
 
 def _cases(run: Run) -> str:

@@ -78,14 +78,14 @@ def dice_chart(rows: Sequence[ImageRow]) -> str:
         for position, name in enumerate(CLASSES):
             values = np.array([row.dice for row in rows if row.class_name == name])
             if values.size:
-                _box_and_points(axes, position, values, CLASS_COLOURS[name])
+                box_and_points(axes, position, values, CLASS_COLOURS[name])
         counts = [sum(row.class_name == name for row in rows) for name in CLASSES]
         labels = [f"{name}\nn = {count}" for name, count in zip(CLASSES, counts, strict=True)]
         axes.set_xticks(range(len(CLASSES)), labels, color=INK)
         axes.set_xlim(-0.6, len(CLASSES) - 0.4)
         axes.set_ylim(-0.04, 1.04)
         axes.set_ylabel("Dice")
-        return _svg(figure)
+        return svg(figure)
 
 
 def _curves(
@@ -112,7 +112,7 @@ def _curves(
         if chosen_epoch is not None:
             _mark_checkpoint(axes, chosen_epoch)
         figure.legend(loc="outside upper left", ncols=3, fontsize=10)
-        return _svg(figure)
+        return svg(figure)
 
 
 def _mark_checkpoint(axes: Axes, epoch: int) -> None:
@@ -131,9 +131,21 @@ def _mark_checkpoint(axes: Axes, epoch: int) -> None:
     )
 
 
-def _box_and_points(axes: Axes, position: int, values: np.ndarray, colour: str) -> None:
-    jitter = np.random.default_rng(0).uniform(-0.17, 0.17, values.size)
-    axes.scatter(position + jitter, values, s=16, color=colour, alpha=0.5, linewidths=0, zorder=3)
+def box_and_points(
+    axes: Axes, position: int, values: np.ndarray, colour: str, across: bool = False
+) -> None:
+    """Draws values (N,) as points beside `position`, over a box (quartiles) and their mean.
+
+    Args:
+        axes: to draw in.
+        position: of the box on the other axis.
+        values: at least one.
+        colour: of the points.
+        across: values run along x instead of y.
+    """
+    jitter = position + np.random.default_rng(0).uniform(-0.17, 0.17, values.size)
+    x, y = (values, jitter) if across else (jitter, values)
+    axes.scatter(x, y, s=16, color=colour, alpha=0.5, linewidths=0, zorder=3)
     lines = {"color": INK, "linewidth": 1.1}
     axes.boxplot(
         values,
@@ -145,18 +157,19 @@ def _box_and_points(axes: Axes, position: int, values: np.ndarray, colour: str) 
         whiskerprops=lines,
         medianprops={"color": INK, "linewidth": 2.2},
         manage_ticks=False,
+        orientation="horizontal" if across else "vertical",
         zorder=2,
     )
-    axes.plot(
-        position, values.mean(), "D", color="white", markeredgecolor=INK, markersize=6, zorder=4
-    )
+    mean = (values.mean(), position) if across else (position, values.mean())
+    axes.plot(*mean, "D", color="white", markeredgecolor=INK, markersize=6, zorder=4)
 
 
 def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _svg(figure: Figure) -> str:
+def svg(figure: Figure) -> str:
+    """A figure as SVG text, which is the same each time it is drawn."""
     text = io.StringIO()
     figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
     return text.getvalue()

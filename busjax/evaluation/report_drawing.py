@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from html import escape
 
 import contourpy
 import numpy as np
@@ -44,6 +45,14 @@ def picture(image: np.ndarray, identifier: str, kind: str = "png") -> str:
     return (
         f'<image id="{identifier}" width="{width}" height="{height}" '
         f'href="data:image/{kind};base64,{data}" preserveAspectRatio="none"/>'
+    )
+
+
+def embedded(content: str, alternative: str) -> str:
+    """A whole SVG as a figure of a page, with what is read in its place."""
+    data = base64.b64encode(content.encode()).decode()
+    return (
+        f'<figure><img alt="{escape(alternative)}" src="data:image/svg+xml;base64,{data}"></figure>'
     )
 
 

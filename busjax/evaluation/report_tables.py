@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
 
 from busjax.classes import CLASSES
 from busjax.evaluation.report_run import Run
+from busjax.evaluation.results import ImageRow
 from busjax.metrics.classification import confusion_matrix
 
 _COLUMNS = {  # heading: the score of a class, the score of all images
@@ -71,10 +73,10 @@ def _line(name: str, keys: list[str], run: Run, kind: str = "one") -> str:
     return f'<tr class="{kind}"><th scope="row">{name}</th>{cells}</tr>'
 
 
-def matrix_table(run: Run) -> str:
+def matrix_table(rows: Sequence[ImageRow]) -> str:
     """True classes down, predicted classes across; darker: a larger share of the true class."""
     truth, predicted = (
-        np.array([CLASSES.index(getattr(row, name)) for row in run.rows])
+        np.array([CLASSES.index(getattr(row, name)) for row in rows])
         for name in ("class_name", "predicted")
     )
     lines = []

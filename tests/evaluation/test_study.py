@@ -7,40 +7,16 @@ import pytest
 
 from busjax.errors import UserError
 from busjax.evaluation import results, study
-from busjax.metrics.segmentation import PixelCounts
 
 
-def write_fold(folder, seed=0, ids=None, name="unet", facts=(), **config):
-    """A run folder with all that a study reads, and nothing more."""
-    rng = np.random.default_rng(seed)
-    ids = ids or [f"{seed}-{i}" for i in range(9)]
-    labels = np.arange(len(ids)) % 3
-    probabilities = rng.dirichlet([1, 1, 1], len(ids))
-    counts = PixelCounts(*rng.integers(1, 50, (4, len(ids))))
-    rows = results.make_rows(ids, ids, labels, probabilities, counts)
-    pictures = results.Predictions(np.array(ids), *np.zeros((3, len(ids), 2, 2), np.uint8))
-    about = {"source": "busi", "description": "BUSI: 450", "refine": "none", **dict(facts)}
-    results.write(folder, rows, {**results.summary_from_rows(rows), **about}, pictures)
-    values = {"name": name, "cv": {"folds": 3, "seed": 0, "only": ""}, **config}
-    (folder / "config.json").write_text(json.dumps(values))
-    return rows
-
-
-def write_folds(folder, **last):
-    """Three folds, the last of them as asked for; the second has fewer images."""
-    write_fold(folder / "fold_0", 0)
-    write_fold(folder / "fold_1", 1, ids=[f"1-{i}" for i in range(6)])
-    write_fold(folder / "fold_2", **{"seed": 2, **last})
-
-
-def test_a_run_is_a_study_of_its_own(tmp_path):
+def test_a_run_is_a_study_of_its_own(write_fold, tmp_path):
     rows = write_fold(tmp_path)
     found = study.read(tmp_path)
     assert found.rows == rows
     assert (found.name, found.protocol) == ("unet", "one split")
 
 
-def test_folds_are_pooled(tmp_path):
+def test_folds_are_pooled(write_folds, tmp_path):
     write_folds(tmp_path)
     found = study.read(tmp_path)
     assert [fold.index for fold in found.folds] == [0, 1, 2]
@@ -56,14 +32,14 @@ def test_folds_are_pooled(tmp_path):
     assert summary["mean"]["dice_average"] != pytest.approx(summary["pooled"]["dice_average"])
 
 
-def test_some_of_the_folds(tmp_path):
+def test_some_of_the_folds(write_folds, tmp_path):
     write_folds(tmp_path)
     found = study.read(tmp_path, only=(2, 0))
     assert [fold.index for fold in found.folds] == [2, 0]
     assert found.protocol == "2 of 3 folds"
 
 
-def test_the_table_has_a_dash_where_there_is_no_score(tmp_path):
+def test_the_table_has_a_dash_where_there_is_no_score(write_fold, tmp_path):
     write_fold(tmp_path / "fold_0", ids=["a"])
     found = study.read(tmp_path, only=(0,))
     summary = study.summarise(found)
@@ -84,18 +60,18 @@ def test_the_table_has_a_dash_where_there_is_no_score(tmp_path):
         ({"name": "unetpp"}, r"config\.name is 'unetpp' there and 'unet' in the first"),
     ],
 )
-def test_folds_that_do_not_belong_together(tmp_path, last, message):
+def test_folds_that_do_not_belong_together(write_folds, tmp_path, last, message):
     write_folds(tmp_path, **last)
     with pytest.raises(UserError, match=message):
         study.read(tmp_path)
 
 
-def test_fields_that_change_no_result_may_differ(tmp_path):
+def test_fields_that_change_no_result_may_differ(write_folds, tmp_path):
     write_folds(tmp_path, data={"dir": "elsewhere", "threads": 1})
     assert len(study.read(tmp_path).folds) == 3
 
 
-def test_a_fold_that_is_not_there(tmp_path):
+def test_a_fold_that_is_not_there(write_fold, tmp_path):
     write_fold(tmp_path / "fold_0", 0)
     with pytest.raises(UserError, match=r"lacks fold_1 of 3 folds: .*--config\.cv\.only=1,2"):
         study.read(tmp_path)
@@ -111,7 +87,7 @@ def test_a_fold_that_is_not_there(tmp_path):
         ("", "the header is not"),
     ],
 )
-def test_a_broken_table(tmp_path, text, message):
+def test_a_broken_table(write_folds, tmp_path, text, message):
     write_folds(tmp_path)
     path = tmp_path / "fold_1" / "evaluation" / "images.csv"
     whole = path.read_text()
@@ -121,7 +97,7 @@ def test_a_broken_table(tmp_path, text, message):
     assert str(path) in str(caught.value)
 
 
-def test_a_table_that_the_summary_contradicts(tmp_path):
+def test_a_table_that_the_summary_contradicts(write_folds, tmp_path):
     write_folds(tmp_path)
     path = tmp_path / "fold_1" / "evaluation" / "images.csv"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))

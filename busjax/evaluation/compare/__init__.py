@@ -1,0 +1,1 @@
+"""Runs and cross-validations side by side: tables, paired differences, charts, pictures."""

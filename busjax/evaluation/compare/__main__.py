@@ -1,0 +1,94 @@
+"""Runs and cross-validations side by side.
+
+python -m busjax.evaluation.compare DIR... --out=FILE.html
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from etils import epath
+
+from busjax import files
+from busjax.errors import UserError
+from busjax.evaluation import study
+from busjax.evaluation.compare import page, picture, published
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Writes the page, its tables as Markdown, the picture; 1 and one line when that fails."""
+    options = _parser().parse_args(arguments)
+    try:
+        _compare(options)
+    except (UserError, OSError) as error:
+        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _compare(options: argparse.Namespace) -> None:
+    if len({os.fspath(folder) for folder in options.folders}) < len(options.folders):
+        raise UserError("a folder is given twice")
+    studies = [study.read(folder, options.folds) for folder in options.folders]
+    others = published.read(options.published) if options.published else []
+    labels = page.names(studies)
+    if options.out or not options.picture:
+        shown = page.all_tables(labels, studies, others)
+        text = page.markdown(studies, shown)
+    if options.out:
+        _write(options.out, page.html(labels, studies, shown).encode())
+        _write(options.out.with_suffix(".md"), text.encode())
+    elif not options.picture:
+        print(text)
+    if options.picture:
+        _write(options.picture, picture.draw(labels, studies, options.cases))
+
+
+def _write(path: epath.Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.replace(path, content)
+    print(path)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m busjax.evaluation.compare",
+        description="Compares runs and cross-validations, the first with each other one.",
+    )
+    parser.add_argument(
+        "folders", nargs="+", type=files.locate, metavar="DIR",
+        help="folder of a run or of a cross-validation",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=files.locate, metavar="FILE.html",
+        help="the page; the tables go into FILE.md besides [the tables on the terminal]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--folds", type=_folds, default=(), metavar="0,1", help="these folds only [all]"
+    )
+    parser.add_argument(
+        "--published", type=files.locate, metavar="FILE.csv",
+        help="scores of others: name,source,protocol,dice_average,dice_average_sd,...",
+    )  # fmt: skip
+    parser.add_argument(
+        "--picture", type=files.locate, metavar="FILE.png",
+        help="test images in rows; image, truth and each network in columns",
+    )  # fmt: skip
+    parser.add_argument(
+        "--cases", type=lambda text: tuple(text.split(",")), default=(), metavar="ID,ID",
+        help="images of the picture [of each class one of median Dice]",
+    )  # fmt: skip
+    return parser
+
+
+def _folds(text: str) -> tuple[int, ...]:
+    words = text.split(",")
+    if not all(word.isascii() and word.isdecimal() for word in words):
+        raise argparse.ArgumentTypeError(f"'{text}' is no list of folds, such as 0,1")
+    return tuple(map(int, words))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

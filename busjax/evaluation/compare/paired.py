@@ -1,0 +1,59 @@
+"""What one network does better than another on the same images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+
+from busjax.errors import UserError
+from busjax.evaluation import study
+from busjax.evaluation.results import ImageRow
+from busjax.evaluation.study import Study
+from busjax.metrics import bootstrap
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """Scores of a study minus those of another, on the images that both were tested on.
+
+    Attributes:
+        n_images: that both have; none: there are no scores.
+        scores: difference, and the two ends of its 95 % interval.
+    """
+
+    n_images: int
+    scores: dict[str, tuple[float, float, float]]
+
+
+def difference(one: Study, other: Study) -> Difference:
+    """Compares two studies image by image; the resamples are the same groups for both.
+
+    Raises:
+        UserError: an image is of another class in the other study.
+    """
+    theirs = {row.id: row for row in other.rows}
+    ours = [row for row in one.rows if row.id in theirs]
+    if not ours:
+        return Difference(0, {})
+    for row in ours:
+        if row.class_name != theirs[row.id].class_name:
+            raise UserError(
+                f"'{row.id}' is {row.class_name} in {one.folder} and "
+                f"{theirs[row.id].class_name} in {other.folder}: these are not the same data"
+            )
+    times = bootstrap.draw([row.group for row in ours])
+    sets = ours, [theirs[row.id] for row in ours]
+    resampled, whole = _minus(times, *sets), _minus(np.ones((1, len(ours))), *sets)
+    return Difference(
+        len(ours),
+        {name: (float(whole[name][0]), *bootstrap.interval(resampled[name])) for name in whole},
+    )
+
+
+def _minus(
+    times: np.ndarray, ours: Sequence[ImageRow], theirs: Sequence[ImageRow]
+) -> dict[str, np.ndarray]:
+    a, b = (bootstrap.scores(times, study.measured(rows)) for rows in (ours, theirs))
+    return {name: a[name] - b[name] for name in a}

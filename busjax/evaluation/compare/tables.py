@@ -1,0 +1,162 @@
+"""The numbers of a comparison, as tables that are written as HTML or Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+from busjax.evaluation.compare.paired import Difference
+from busjax.evaluation.compare.published import Published
+
+COLUMNS = {
+    "Dice": "dice_average",
+    "benign": "dice_benign",
+    "malignant": "dice_malignant",
+    "normal": "dice_normal",
+    "IoU": "iou_average",
+    "accuracy": "accuracy",
+    "F1 weighted": "f1_weighted",
+    "AUC macro": "auc_macro",
+}
+UNDEFINED = "–"  # noqa: RUF001  (the dash is meant)
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A table of texts.
+
+    Attributes:
+        title: above it.
+        note: how it is to be read.
+        head: names of the columns, the first that of the rows.
+        rows: a name and cells; a cell is a number and what stands small beside it.
+        marked: indices of rows that are not ours.
+    """
+
+    title: str
+    note: str
+    head: tuple[str, ...]
+    rows: list[tuple[str, list[tuple[str, str]]]]
+    marked: frozenset[int] = frozenset()
+
+
+def pooled(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
+    """Scores over all test images of each study, with their intervals."""
+    rows = []
+    for label, summary in zip(labels, summaries, strict=True):
+        ends = summary["interval"]
+        cells = [(str(summary["n_images"]), summary["protocol"])]
+        cells += [
+            (number(summary["pooled"].get(key)), _between(ends.get(key)))
+            for key in COLUMNS.values()
+        ]
+        rows.append((label, cells))
+    return Table(
+        "All test images",
+        "Over the images of all folds together, with 95 % intervals (percentile bootstrap, 2,000 "
+        "resamples by group). Dice and IoU per image, then averaged; two empty masks agree (1), "
+        "one empty mask does not (0). Benign, malignant, normal: Dice.",
+        ("", "images", *COLUMNS),
+        rows,
+    )
+
+
+def over_folds(
+    labels: Sequence[str], summaries: Sequence[dict[str, Any]], others: Sequence[Published]
+) -> Table:
+    """Mean and standard deviation over folds, as most publications give them, and theirs."""
+    rows = [
+        (label, [("ours", summary["protocol"]), *_spread(summary["mean"], summary["sd"])])
+        for label, summary in zip(labels, summaries, strict=True)
+    ]
+    rows += [
+        (other.name, [(f"published: {other.source}", other.protocol),
+                      *_spread(other.scores, other.sd)])
+        for other in others
+    ]  # fmt: skip
+    beside = " Published scores are as printed, of other splits and other code." if others else ""
+    return Table(
+        "Mean over folds",
+        f"Mean and standard deviation over test folds; of one split there is no spread.{beside}",
+        ("", "from", *COLUMNS),
+        rows,
+        frozenset(range(len(labels), len(rows))),
+    )
+
+
+def differences(labels: Sequence[str], baseline: str, found: Sequence[Difference]) -> Table:
+    """Each study minus the first one, on the same images."""
+    rows = []
+    for label, difference in zip(labels, found, strict=True):
+        cells = [(str(difference.n_images), "in common")]
+        for key in COLUMNS.values():
+            value, *ends = difference.scores.get(key, (math.nan,) * 3)
+            cells.append((_signed(value), _between(ends, sign=True)))
+        rows.append((label, cells))
+    return Table(
+        f"Minus {baseline}",
+        "On the images that both were tested on, with 95 % intervals of the difference: both are "
+        "scored on the same resamples. An interval that holds 0 shows no difference.",
+        ("", "images", *COLUMNS),
+        rows,
+    )
+
+
+def html(table: Table) -> str:
+    """The table as HTML, all texts escaped."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
+    lines = []
+    for index, (name, cells) in enumerate(table.rows):
+        row = "".join(
+            f"<td{' class=words' if text[:1].isalpha() else ''}>{escape(text)}"
+            f"{f'<small>{escape(small)}</small>' if small else ''}</td>"
+            for text, small in cells
+        )
+        kind = "theirs" if index in table.marked else "ours"
+        lines.append(f'<tr class="{kind}"><th scope="row">{escape(name)}</th>{row}</tr>')
+    return (
+        f'<section><h2>{escape(table.title)}</h2><p class="quiet">{escape(table.note)}</p>'
+        f'<div class="scroll"><table class="scores"><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table></div></section>"
+    )
+
+
+def markdown(table: Table) -> str:
+    """The table as Markdown, with its title and note."""
+    lines = [f"### {table.title}", "", table.note, ""]
+    lines += [_line(table.head), _line(["---"] * len(table.head))]
+    lines += [
+        _line([name, *(f"{text} {small}".strip() for text, small in cells)])
+        for name, cells in table.rows
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def number(value: float | None) -> str:
+    """A score with three decimals, a dash where it is undefined."""
+    return UNDEFINED if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _signed(value: float) -> str:
+    return UNDEFINED if math.isnan(value) else f"{value:+.3f}"
+
+
+def _between(ends: Sequence[float | None] | None, sign: bool = False) -> str:
+    form = "{:+.3f}" if sign else "{:.3f}"
+    known = [form.format(end) for end in ends or () if end is not None and not math.isnan(end)]
+    return f"[{', '.join(known)}]" if known else ""
+
+
+def _spread(mean: Mapping[str, float | None], sd: Mapping[str, float | None]) -> list[Any]:
+    cells = []
+    for key in COLUMNS.values():
+        spread = number(sd.get(key))
+        cells.append((number(mean.get(key)), "" if spread == UNDEFINED else f"± {spread}"))
+    return cells
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
