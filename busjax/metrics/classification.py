@@ -63,3 +63,25 @@ def _auc_one(positive: np.ndarray, score: np.ndarray) -> float:
     if positive.all() or not positive.any():  # without both kinds there is nothing to rank
         return float("nan")
     return float(metrics.roc_auc_score(positive, score))
+
+
+def sensitivity_at(labels: np.ndarray, probabilities: np.ndarray, specificity: float) -> np.ndarray:
+    """Largest sensitivity of each class whose specificity is not below the one given: (3,) float64.
+
+    The threshold on the probability of the class is the one that gives it, on these images.
+
+    Args:
+        labels: (N,) int, indices into `CLASSES`.
+        probabilities: (N, 3) in [0, 1], one column a class.
+        specificity: share of the other images that must be told apart, in [0, 1].
+    """
+    return np.array(
+        [_sensitivity_one(labels == i, probabilities[:, i], specificity) for i in _INDICES]
+    )
+
+
+def _sensitivity_one(positive: np.ndarray, score: np.ndarray, specificity: float) -> float:
+    if positive.all() or not positive.any():
+        return float("nan")
+    false_rate, true_rate, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
+    return float(true_rate[false_rate <= 1 - specificity + 1e-12].max())

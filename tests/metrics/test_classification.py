@@ -55,3 +55,20 @@ def test_absent_class_is_nan(stray):
 def test_auc_without_two_kinds_is_nan():
     probabilities = np.full((3, 3), 1 / 3)
     assert np.isnan(classification.auc(np.zeros(3, int), probabilities)).all()
+
+
+def test_sensitivity_at_a_specificity_by_brute_force(rng):
+    """Every threshold tried; ties included, and a class that is not there."""
+    labels = rng.integers(0, 2, 40)
+    probabilities = rng.integers(1, 6, (40, 3)) / 5
+    for wanted in (0.0, 0.5, 0.9, 1.0):
+        found = classification.sensitivity_at(labels, probabilities, wanted)
+        assert np.isnan(found[2])
+        for index in (0, 1):
+            positive, score = labels == index, probabilities[:, index]
+            tried = [0.0]
+            for threshold in np.unique(score):
+                called = score >= threshold
+                if np.mean(~called[~positive]) >= wanted - 1e-9:
+                    tried.append(np.mean(called[positive]))
+            assert found[index] == pytest.approx(max(tried))
