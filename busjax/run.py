@@ -22,11 +22,9 @@ from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report import write_report
 from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
-from configs.fields import FREE, PATHS, flatten
+from configs.fields import FREE, INFERENCE, PATHS, flatten
 
 _SECONDS_TO_APPEAR = 60
-# Fields that an evaluation may set otherwise than the training did.
-_INFERENCE_FIELDS = FREE | {"model.refine", "model.prune"}
 
 
 def train_and_evaluate(
@@ -58,7 +56,7 @@ def evaluate_only(config: ConfigDict, workdir: epath.Path) -> None:
     if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
         _evaluate_external(config, workdir)
         return
-    source, split = _prepare(config, workdir, _INFERENCE_FIELDS)
+    source, split = _prepare(config, workdir, FREE | INFERENCE)
     _evaluate_and_report(config, workdir, source, split)
 
 
@@ -74,7 +72,7 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
     """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
 
     def read() -> RecordSource:
-        check_same_run(config, workdir, _INFERENCE_FIELDS)
+        check_same_run(config, workdir, FREE | INFERENCE)
         return open_source(external.of_folder(config))
 
     source = processes.together(read)
@@ -223,7 +221,7 @@ def _check_same_source(path: epath.Path, source: RecordSource) -> None:
 def _evaluate_and_report(
     config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split
 ) -> None:
-    summary = evaluate(config, workdir, source, split.test)
+    summary = evaluate(config, workdir, source, split.test, validation=split.validation)
     if not processes.is_first():
         return
     report = write_report(workdir)

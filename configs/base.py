@@ -20,6 +20,7 @@ def get_config() -> ConfigDict:
     config.optim = _optim()
     config.train = _train()
     config.cv = _cv()
+    config.inference = _inference()
     config.parallel = _parallel()
     return config
 
@@ -44,7 +45,10 @@ def _model() -> ConfigDict:
     model.prune = 0  # U-Net++ at inference: take the mask of X[0,prune]; 0: of X[0,depth]
     model.classifier_hidden = 128  # units of the classifier's hidden layer
     model.classifier_dropout = 0.3  # share of the classifier's pooled features dropped
-    model.refine = "none"  # 'none' | 'hard' (class normal: empty mask) | 'soft' (mask * p(lesion))
+    model.refine = (
+        "none"  # 'none' | 'hard' (class normal: empty mask) | 'soft' (mask * p(lesion)) |
+    )
+    # 'both' (hard, and a lesion with an empty mask becomes normal)
     model.dtype = "auto"  # of the activations: 'float32' | 'bfloat16' | 'auto' (by the hardware)
     model.ops = "auto"  # 'auto' (by the backend) | 'reference' | 'cpu' | 'portable' (for export)
     return model
@@ -140,6 +144,18 @@ def _cv() -> ConfigDict:
     cv.seed = 0  # another seed, other folds
     cv.only = ""  # folds to run, such as '2' or '0,3'; '': all
     return cv
+
+
+def _inference() -> ConfigDict:
+    inference = ConfigDict()
+    inference.flips = "none"  # views that are averaged: 'none' | 'horizontal' (2) | 'both' (4)
+    inference.members = ""  # folders of runs, joined by ',', whose probabilities are averaged with
+    inference.threshold = "fixed"  # of the mask: 'fixed' (0.5) | 'validation' (of highest Dice)
+    inference.temperature = (
+        "none"  # of the class: 'none' (1) | 'validation' (of highest likelihood)
+    )
+    inference.largest = 0  # connected parts of the mask that are kept, largest first; 0: all
+    return inference
 
 
 def _parallel() -> ConfigDict:

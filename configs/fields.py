@@ -51,7 +51,7 @@ FIELDS: dict[str, Rule] = {
     "model.prune": Whole(0),
     "model.classifier_hidden": _POSITIVE,
     "model.classifier_dropout": _SHARE,
-    "model.refine": OneOf(("none", "hard", "soft")),
+    "model.refine": OneOf(("none", "hard", "soft", "both")),
     "model.dtype": OneOf(("auto", "float32", "bfloat16")),
     "model.ops": OneOf(("auto", "reference", "cpu", "portable")),
     "data.source": OneOf(("auto", "busi", "phantom", "tfds")),
@@ -116,6 +116,11 @@ FIELDS: dict[str, Rule] = {
     "cv.folds": Whole(2),
     "cv.seed": Whole(0),
     "cv.only": Indices(),
+    "inference.flips": OneOf(("none", "horizontal", "both")),
+    "inference.members": Text(),
+    "inference.threshold": OneOf(("fixed", "validation")),
+    "inference.temperature": OneOf(("none", "validation")),
+    "inference.largest": Whole(0),
     "parallel.map": OneOf(("shard_map", "pmap")),
     "parallel.devices": Whole(0),
     "parallel.timeout": Whole(1, 86_400),
@@ -136,6 +141,15 @@ FREE = frozenset(
         "parallel.timeout",
         "model.ops",
         "model.dtype",
+    }
+)
+
+# Fields that an evaluation may set otherwise than the training did.
+INFERENCE = frozenset(
+    {
+        "model.refine",
+        "model.prune",
+        *(field for field in FIELDS if field.startswith("inference.")),
     }
 )
 

@@ -13,6 +13,7 @@ from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
 from busjax.errors import UserError
 from busjax.evaluation import results
+from busjax.models.prediction import Ensemble
 from busjax.training import configuration
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
@@ -156,7 +157,7 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
     batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
     saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
     found, other = (
-        Program(config, 1).evaluate(state.evaluated, batches)["classes"]
+        Program(config, 1).evaluate(Ensemble((state.evaluated,)), batches)["classes"]
         for state in (first, latest)
     )
     np.testing.assert_allclose(saved, found, atol=1e-5)

@@ -24,6 +24,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
+from busjax.models import prediction
+from busjax.models.prediction import Ensemble
 from busjax.training.program import Program
 
 _SIDES = (128, 256)  # pixels of the images whose arithmetic is counted
@@ -84,8 +86,8 @@ def gigaflops(model: ConfigDict, side: int) -> float:
     plain = model.copy_and_resolve_references()
     plain.update({"ops": "reference", "dtype": "float32"})
     network, variables, image = _shapes(plain, side)
-    predict = jax.jit(functools.partial(network.apply, method="predict"))
-    cost = predict.lower(variables, image).cost_analysis() or {}
+    predict = jax.jit(functools.partial(prediction.predict, network))
+    cost = predict.lower(Ensemble((variables,)), image).cost_analysis() or {}
     return cost["flops"] / 1e9
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import subprocess
 import time
@@ -15,14 +16,28 @@ import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
 
-from busjax.data import pipeline
+from busjax import components, files
+from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
-from busjax.evaluation import results
-from busjax.metrics.segmentation import PixelCounts
+from busjax.errors import UserError
+from busjax.evaluation import calibrate, external, results
+from busjax.evaluation.rows import ImageRow, make_rows
+from busjax.metrics import boundary, detection, segmentation
+from busjax.models import prediction
 from busjax.models.network import activation_dtype, count_parameters
-from busjax.training import parallel, processes
+from busjax.models.prediction import Calibration, Ensemble
+from busjax.training import members, parallel, processes
 from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
+
+
+@dataclasses.dataclass(frozen=True)
+class _Images:
+    """Images of a source and what the networks say of them, before anything is made of it."""
+
+    ids: tuple[str, ...]
+    resized: pipeline.Resized
+    found: dict[str, np.ndarray]
 
 
 def evaluate(
@@ -32,55 +47,125 @@ def evaluate(
     ids: tuple[str, ...],
     folder: str = results.FOLDER,
     facts: Mapping[str, Any] = MappingProxyType({}),
+    validation: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Evaluates the best checkpoint of a run on the images `ids` of its test split.
 
     Writes images.csv, summary.json and predictions.npz into a folder of `workdir`. In another
     folder than its own it is an external test, and the summary says so.
 
+    Args:
+        config: of the run; `model.refine`, `model.prune` and `inference` may be others.
+        workdir: of the run.
+        source: of the images.
+        ids: of the images to test on.
+        folder: for the results, within `workdir`.
+        facts: entries of the summary.
+        validation: images that the checkpoint was chosen by: threshold and temperature are found
+            on them; none: those that were found before count.
+
     Returns:
         The summary: scores, and where they come from.
 
     Raises:
-        UserError: there is no checkpoint, or it belongs to another network.
+        UserError: there is no checkpoint, or it belongs to another network; a member of the
+            ensemble has seen the images.
     """
     start = time.monotonic()
-    program = Program(config, total_steps=1)
+    program, plain = _program(config)
     step, state, data = restore_best(workdir, program.abstract_state(), read_only=False)
-    resized = pipeline.Resized(source, ids, config.data.image_size)
-    batches = pipeline.eval_batches(resized, config, parallel.share())
-    found = program.evaluate(state.evaluated, batches)
-    rows = _rows(source, ids, found)
+    ensemble = Ensemble((state.evaluated, *_members(config, source, ids)))
+
+    def read(part: tuple[str, ...]) -> _Images:
+        resized = pipeline.Resized(source, part, config.data.image_size)
+        batches = pipeline.eval_batches(resized, plain, parallel.share())
+        return _Images(part, resized, program.evaluate(ensemble, batches))
+
+    chosen_by = read(validation) if validation else None
+    calibration = _calibration(config, workdir, chosen_by)
+    tested = read(ids)
+    rows, predictions = _finish(config, source, tested, calibration)
     summary = {
         **results.summary_from_rows(rows),
-        "loss": float(found["loss"].mean()),
+        "loss": float(tested.found["loss"].mean()),
         **_provenance(config, source),
-        "split": "test" if folder == results.FOLDER else "external",
+        "split": "external" if facts.get("data_dir") else "test",
         **facts,
+        "threshold": float(calibration.threshold),
+        "temperature": float(calibration.temperature),
         "checkpoint_step": step,
         "checkpoint_epoch": data["epoch"],
         "parameters": count_parameters(state.evaluated["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
     if processes.is_first():
-        predictions = results.Predictions(
-            np.array(ids), resized.images, resized.masks.astype(bool), found["mask"]
-        )
-        results.write(workdir, rows, summary, predictions, folder)
+        checked = _finish(config, source, chosen_by, calibration)[0] if chosen_by else []
+        results.write(workdir, rows, summary, predictions, folder, checked)
     return summary
 
 
-def _rows(
-    source: RecordSource, ids: tuple[str, ...], found: dict[str, np.ndarray]
-) -> list[results.ImageRow]:
-    positions = [source.ids.index(id) for id in ids]
-    return results.make_rows(
-        ids,
-        [source.groups[position] for position in positions],
-        source.labels[positions],
+def _program(config: ConfigDict) -> tuple[Program, ConfigDict]:
+    """What gives the probabilities before refinement, and its configuration."""
+    plain = config.copy_and_resolve_references()
+    plain.model.refine = "none"
+    return Program(plain, total_steps=1), plain
+
+
+def _members(config: ConfigDict, source: RecordSource, ids: tuple[str, ...]) -> list[Any]:
+    """The other members of the ensemble, none of which may know the images to be tested on."""
+    folders = members.folders(config.inference)
+    if folders:
+        every = records.digests(source)
+        tested = {id: every[id] for id in ids}
+    for folder in folders:
+        if known := external.seen(tested, files.locate(folder)):
+            raise UserError(
+                f"config.inference.members: '{folder}' was trained or chosen on {known} of the "
+                f"{len(ids)} images to be tested: average runs of the same split"
+            )
+    return members.others(config)
+
+
+def _calibration(config: ConfigDict, workdir: epath.Path, chosen_by: _Images | None) -> Calibration:
+    if chosen_by is None:
+        return calibrate.load(workdir, config.inference)
+    found, resized = chosen_by.found, chosen_by.resized
+    fitted = calibrate.fit(
+        found["mask"],
         found["classes"],
-        PixelCounts(*(found[name] for name in PixelCounts._fields)),
+        resized.masks.astype(bool),
+        resized.labels,
+        config.model.refine,
     )
+    if processes.is_first():
+        calibrate.save(workdir, fitted, len(chosen_by.ids))
+    return calibrate.used(config.inference, fitted)
+
+
+def _finish(
+    config: ConfigDict, source: RecordSource, images: _Images, calibration: Calibration
+) -> tuple[list[ImageRow], results.Predictions]:
+    """From the probabilities to what is delivered, and what there is to say of it."""
+    found, target = images.found, images.resized.masks.astype(bool)
+    mode = config.model.refine
+    finished = prediction.finish(found["mask"][..., None], found["classes"], calibration, mode)
+    probability = np.round(np.asarray(finished.mask)[..., 0] * 255).astype(np.uint8)
+    kept = np.array(
+        [components.largest(mask >= 128, config.inference.largest) for mask in probability]
+    )
+    probability = np.where(kept, probability, np.minimum(probability, 127))
+    positions = [source.ids.index(id) for id in images.ids]
+    rows = make_rows(
+        images.ids,
+        [source.groups[position] for position in positions],
+        images.resized.labels,
+        np.asarray(finished.classes),
+        segmentation.count_pixels(kept, target),
+        boundary.distances(kept, target),
+        detection.lesions(kept, target),
+    )
+    pictures = results.Predictions(np.array(images.ids), images.resized.images, target, probability)
+    return rows, pictures
 
 
 def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
@@ -89,6 +174,9 @@ def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
         "description": source.description,
         "config": config.name,
         "refine": config.model.refine,
+        "inference": ", ".join(
+            f"{name}={value}" for name, value in sorted(config.inference.items())
+        ),
         "dtype": str(activation_dtype(config.model.dtype)),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),

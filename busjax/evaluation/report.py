@@ -90,6 +90,12 @@ def _scores(run: Run) -> str:
         f"{chart}</section><section><h2>Confusion matrix</h2>"
         '<p class="quiet">Images, and their share of the true class.</p>'
         f"{report_tables.matrix_table(run.rows)}</section></div>"
+        f'<div class="pair"><section><h2>More measures</h2>{report_tables.more(run)}</section>'
+        "<section><h2>Calibration</h2>"
+        '<p class="quiet">Share of right predictions by their probability; on the line they are as '
+        "sure as they are right. The size of a point: its images.</p>"
+        f"{embedded(report_charts.reliability_chart(run.rows), 'Accuracy by confidence')}"
+        "</section></div>"
     )
 
 

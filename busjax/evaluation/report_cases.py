@@ -17,7 +17,7 @@ from busjax.evaluation import report_drawing as drawing
 from busjax.evaluation.report_charts import MUTED, style
 from busjax.evaluation.report_drawing import PREDICTION, TRUTH
 from busjax.evaluation.report_run import Run, read_run
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
 
 

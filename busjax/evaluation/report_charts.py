@@ -15,7 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from busjax.classes import CLASSES
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.results import labels_and_probabilities
+from busjax.evaluation.rows import ImageRow
+from busjax.metrics.calibration import reliability
 
 INK, MUTED, LINE = "#1b2430", "#5b6675", "#dfe4ea"
 CLASS_COLOURS = {"benign": "#2f6fc4", "malignant": "#c4502f", "normal": "#6b7686"}
@@ -85,6 +87,29 @@ def dice_chart(rows: Sequence[ImageRow]) -> str:
         axes.set_xlim(-0.6, len(CLASSES) - 0.4)
         axes.set_ylim(-0.04, 1.04)
         axes.set_ylabel("Dice")
+        return svg(figure)
+
+
+def reliability_chart(rows: Sequence[ImageRow]) -> str:
+    """SVG of accuracy by the confidence of the predicted class, in bins."""
+    found = reliability(*labels_and_probabilities(rows))
+    known = found.images > 0
+    with style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2)
+        axes.plot(found.confidence[known], found.accuracy[known], color=MUTED, linewidth=1)
+        axes.scatter(
+            found.confidence[known],
+            found.accuracy[known],
+            s=20 + 300 * found.images[known] / found.images.sum(),
+            color="#0b7f78",
+            zorder=3,
+        )
+        axes.set_xlim(0.3, 1.03)
+        axes.set_ylim(-0.04, 1.04)
+        axes.set_xlabel("probability of the predicted class")
+        axes.set_ylabel("share that is right")
         return svg(figure)
 
 

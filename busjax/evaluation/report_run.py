@@ -10,7 +10,8 @@ from etils import epath
 
 from busjax.errors import UserError
 from busjax.evaluation import results
-from busjax.evaluation.results import ImageRow, Predictions
+from busjax.evaluation.results import Predictions
+from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
 from configs import base
 from configs.fields import flatten

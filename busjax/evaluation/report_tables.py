@@ -10,7 +10,7 @@ import numpy as np
 
 from busjax.classes import CLASSES
 from busjax.evaluation.report_run import Run
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.rows import ImageRow
 from busjax.metrics.classification import confusion_matrix
 
 _COLUMNS = {  # heading: the score of a class, the score of all images
@@ -71,6 +71,28 @@ def class_table(run: Run) -> str:
 def _line(name: str, keys: list[str], run: Run, kind: str = "one") -> str:
     cells = "".join(f"<td>{number(run.scores[key])}</td>" for key in keys)
     return f'<tr class="{kind}"><th scope="row">{name}</th>{cells}</tr>'
+
+
+_MORE = {
+    "sensitivity to malignant at 90 % specificity": "sensitivity_at_90_malignant",
+    "expected calibration error": "ece",
+    "Brier score": "brier",
+    "negative log-likelihood": "nll",
+    "class normal, but a mask": "n_mask_on_normal",
+    "class of a lesion, but no mask": "n_lesion_without_mask",
+    "Hausdorff distance, 95 %, mean (pixels)": "hausdorff95",
+    "the same, median": "hausdorff95_median",
+    "average distance of the outlines (pixels)": "distance",
+    "images with both outlines": "n_outlined",
+    "lesions found": "lesion_sensitivity",
+    "false lesions an image": "false_lesions",
+}
+
+
+def more(run: Run) -> str:
+    """The measures that few look for first, with their names."""
+    known = {name: key for name, key in _MORE.items() if key in run.scores}
+    return definition_list({name: number(run.scores[key]) for name, key in known.items()})
 
 
 def matrix_table(rows: Sequence[ImageRow]) -> str:

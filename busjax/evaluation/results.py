@@ -1,18 +1,17 @@
 """The files of a finished evaluation, under <run>/evaluation/, written whole or not at all.
 
 images.csv       one line an image: class, probabilities, overlap, pixel counts
-summary.json     the scores of `metrics.summary.summarise` and where they come from
+validation.csv   the same of the images on which the checkpoint was chosen
+summary.json     the scores of `metrics` and where they come from
 predictions.npz  images, masks and predicted masks, for the pictures
 """
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import io
 import json
 import math
-import typing
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -23,59 +22,16 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
+from busjax.evaluation.rows import ImageRow, from_csv, to_csv
 from busjax.files import PathLike
-from busjax.metrics import segmentation
+from busjax.metrics import details
+from busjax.metrics.boundary import Distances
+from busjax.metrics.detection import Lesions
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 
 FOLDER = "evaluation"
-
-
-@dataclasses.dataclass(frozen=True)
-class ImageRow:
-    """One image of the test set; the fields are the columns of images.csv, in its order.
-
-    Attributes:
-        id: of the record.
-        group: of the record.
-        class_name: the true class in words (column 'class').
-        predicted: the most probable class in words.
-        p_benign, p_malignant, p_normal: predicted probabilities of the classes, in [0, 1].
-        dice, iou: overlap of the predicted mask with the annotation, in [0, 1].
-        tp, fp, fn, tn: pixels.
-    """
-
-    id: str
-    group: str
-    class_name: str
-    predicted: str
-    p_benign: float
-    p_malignant: float
-    p_normal: float
-    dice: float
-    iou: float
-    tp: int
-    fp: int
-    fn: int
-    tn: int
-
-    def __post_init__(self) -> None:
-        for name in (self.class_name, self.predicted):
-            if name not in CLASSES:
-                raise ValueError(f"class {name!r} is none of {', '.join(CLASSES)}")
-
-    @property
-    def probabilities(self) -> tuple[float, float, float]:
-        """Of the classes, in the order of `CLASSES`."""
-        return self.p_benign, self.p_malignant, self.p_normal
-
-
-COLUMNS = {
-    "class" if field.name == "class_name" else field.name: cast
-    for field, cast in zip(
-        dataclasses.fields(ImageRow), typing.get_type_hints(ImageRow).values(), strict=True
-    )
-}
+VALIDATION = "validation.csv"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,40 +52,30 @@ class Predictions:
     probability: np.ndarray
 
 
-def make_rows(
-    ids: Sequence[str],
-    groups: Sequence[str],
-    labels: np.ndarray,
-    probabilities: np.ndarray,
-    counts: PixelCounts,
-) -> list[ImageRow]:
-    """One row an image.
-
-    Args:
-        ids, groups: N names.
-        labels: (N,) int, indices into `CLASSES`.
-        probabilities: (N, 3) in [0, 1], of the classes.
-        counts: pixels of the N images.
-    """
-    columns = (
-        ids,
-        groups,
-        [CLASSES[label] for label in labels],
-        [CLASSES[label] for label in probabilities.argmax(axis=1)],
-        *probabilities.T.tolist(),
-        segmentation.dice(counts).tolist(),
-        segmentation.iou(counts).tolist(),
-        *(np.asarray(count).tolist() for count in counts),
-    )
-    return [ImageRow(*cells) for cells in zip(*columns, strict=True)]
-
-
 def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
-    """The scores again, from the lines of images.csv alone; see `metrics.summary.summarise`."""
-    labels = np.array([CLASSES.index(row.class_name) for row in rows])
-    probabilities = np.array([row.probabilities for row in rows])
+    """The scores again, from the lines of images.csv alone.
+
+    Those of `metrics.summary.summarise` and `metrics.details`; of a table of an earlier version
+    those that it allows.
+    """
+    labels, probabilities = labels_and_probabilities(rows)
     counts = PixelCounts(*np.array([(r.tp, r.fp, r.fn, r.tn) for r in rows], np.int64).T)
-    return summarise(labels, probabilities, counts)
+    found = {
+        **summarise(labels, probabilities, counts),
+        **details.describe_classes(labels, probabilities),
+        **details.agreement(probabilities, counts.tp + counts.fp),
+    }
+    if any(row.lesions is None for row in rows):
+        return found
+    distances = np.array([(row.hausdorff95, row.distance) for row in rows], np.float64)
+    lesions = np.array([(row.lesions, row.found, row.false) for row in rows], np.int64)
+    return {**found, **details.describe_masks(Distances(*distances.T), Lesions(*lesions.T))}
+
+
+def labels_and_probabilities(rows: Sequence[ImageRow]) -> tuple[np.ndarray, np.ndarray]:
+    """(N,) int, indices into `CLASSES`, and (N, 3) predicted probabilities."""
+    labels = np.array([CLASSES.index(row.class_name) for row in rows])
+    return labels, np.array([row.probabilities for row in rows])
 
 
 def check_scores(directory: PathLike, scores: dict[str, float], summary: dict[str, Any]) -> None:
@@ -150,8 +96,9 @@ def write(
     summary: dict[str, Any],
     images: Predictions,
     folder: str = FOLDER,
+    validation: Sequence[ImageRow] = (),
 ) -> None:
-    """Writes the three files under directory/evaluation/, in place of older ones.
+    """Writes the files under directory/evaluation/, in place of older ones.
 
     Args:
         directory: folder of the run.
@@ -160,13 +107,17 @@ def write(
             written as null.
         images: for the pictures, same ids in the same order as the rows.
         folder: within the directory; another one for images that are not of the run.
+        validation: one row an image that the checkpoint was chosen by; none: no validation.csv.
     """
     target = epath.Path(directory) / folder
     target.mkdir(parents=True, exist_ok=True)
     # Away first and back last: an interrupted evaluation has no summary, rather than an old one.
     (target / "summary.json").unlink(missing_ok=True)
     files.replace(target / "predictions.npz", _npz(images))
-    files.replace(target / "images.csv", _csv(rows).encode())
+    files.replace(target / "images.csv", to_csv(rows).encode())
+    (target / VALIDATION).unlink(missing_ok=True)
+    if validation:
+        files.replace(target / VALIDATION, to_csv(validation).encode())
     finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
     files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
 
@@ -178,15 +129,18 @@ def exist(directory: PathLike, folder: str = FOLDER) -> bool:
 
 def read_rows(directory: PathLike, folder: str = FOLDER) -> list[ImageRow]:
     """The lines of images.csv; raises UserError when it is missing or not such a table."""
-    path = _existing(directory, folder, "images.csv")
-    text = io.StringIO(path.read_bytes().decode(), newline="")
-    header, *lines = list(csv.reader(text)) or [[]]
-    if header != list(COLUMNS):
-        raise UserError(f"{path}: the header is not {','.join(COLUMNS)}; evaluate the run again")
+    return _read_table(_existing(directory, folder, "images.csv"))
+
+
+def read_validation(directory: PathLike, folder: str = FOLDER) -> list[ImageRow]:
+    """The lines of validation.csv, none where there is no such file; see `read_rows`."""
+    path = epath.Path(directory) / folder / VALIDATION
+    return _read_table(path) if path.exists() else []
+
+
+def _read_table(path: epath.Path) -> list[ImageRow]:
     try:
-        return [
-            ImageRow(*(c(x) for c, x in zip(COLUMNS.values(), line, strict=True))) for line in lines
-        ]
+        return from_csv(path.read_bytes().decode())
     except ValueError as error:
         raise UserError(f"{path}: {error}; evaluate the run again") from error
 
@@ -218,14 +172,6 @@ def _existing(directory: PathLike, folder: str, name: str) -> epath.Path:
     if not path.exists():
         raise UserError(f"{path} is missing; evaluate the run first")
     return path
-
-
-def _csv(rows: Sequence[ImageRow]) -> str:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(dataclasses.astuple(row) for row in rows)
-    return text.getvalue()
 
 
 def _npz(images: Predictions) -> bytes:

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.report_run import read_config
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
 from busjax.metrics import bootstrap
 from configs.fields import FREE
@@ -121,8 +120,7 @@ def read(directory: PathLike, only: Sequence[int] = ()) -> Study:
 def measured(rows: Sequence[ImageRow]) -> bootstrap.Measured:
     """What the resampling needs of the rows."""
     return bootstrap.Measured(
-        np.array([CLASSES.index(row.class_name) for row in rows]),
-        np.array([row.probabilities for row in rows]),
+        *results.labels_and_probabilities(rows),
         np.array([row.dice for row in rows]),
         np.array([row.iou for row in rows]),
     )

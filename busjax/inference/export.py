@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import functools
 import json
 import os
 import sys
@@ -20,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,6 +34,7 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.inference import NOTE, load
 from busjax.models import network as networks
+from busjax.models import prediction
 
 FOLDER = "export"
 TOLERANCE = 1e-4
@@ -100,12 +100,13 @@ def _network(predictor: load.Predictor, ops: str) -> Network:
     """The network in float32 and these operations, whatever it was trained with."""
     model = predictor.config.model.copy_and_resolve_references()
     model.update({"ops": ops, "dtype": "float32"})
-    apply = functools.partial(networks.build(model).apply, predictor.variables, method="predict")
+    flips = predictor.config.inference.flips
+    built = networks.build(model)
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        prediction = cast(networks.Prediction, apply(channels))
-        return prediction.mask, prediction.classes
+        found = prediction.predict(built, predictor.ensemble, channels, flips)
+        return found.mask, found.classes
 
     return network
 
@@ -118,6 +119,8 @@ def _facts(predictor: load.Predictor) -> dict[str, Any]:
         "outputs": "mask_probability (b, H, W, 1), class_probabilities (b, 3), refined",
         "config": predictor.config.name,
         "refine": predictor.config.model.refine,
+        "flips": predictor.config.inference.flips,
+        "members": len(predictor.ensemble.members),
         "checkpoint_step": predictor.step,
         "trained_on": predictor.trained_on.get("description", ""),
         "busjax": metadata.version("busjax"),

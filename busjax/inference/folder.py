@@ -45,6 +45,8 @@ class Folder:
             "checkpoint_step": predictor.step,
             "trained_on": predictor.trained_on,
             "refine": predictor.config.model.refine,
+            "flips": predictor.config.inference.flips,
+            "members": len(predictor.ensemble.members),
             "note": NOTE,
         }
         self._images: list[tuple[dict[str, Any], str]] = []  # numbers, and how the page shows it

@@ -12,17 +12,23 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
+from busjax import components
 from busjax.classes import CLASSES
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
+from busjax.errors import UserError
+from busjax.evaluation import calibrate
 from busjax.files import PathLike, locate
 from busjax.inference import lesions
 from busjax.inference.lesions import Box
 from busjax.models import network as networks
-from busjax.training import configuration
+from busjax.models import prediction
+from busjax.models.prediction import Ensemble
+from busjax.training import configuration, members
 from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
 from busjax.training.steps import AXIS
+from configs import fields
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
@@ -33,7 +39,7 @@ class Reading:
     """What the network says of an image of (H, W) pixels, after refinement.
 
     Attributes:
-        mask: (H, W) bool, True inside a lesion.
+        mask: (H, W) bool, True inside a lesion, less the parts that `inference.largest` leaves out.
         mask_probability: (H, W) float32 in [0, 1].
         class_probabilities: (3,) float32, in the order of `CLASSES`, sum 1.
         boxes: a box for each connected part of the mask, largest first.
@@ -58,23 +64,39 @@ class Predictor:
         step: of the checkpoint.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
-        variables: of the flax module.
-        compute: jitted, maps variables and images (b, S, S, C) to a `models.network.Prediction`.
+        ensemble: the variables of its flax module, and their calibration.
+        compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
     """
 
-    def __init__(self, run: PathLike) -> None:
+    def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
         """Opens a run folder, on a disk or in a bucket; nothing is written to it.
 
+        Args:
+            run: the folder.
+            others: of runs of the same network, whose probabilities are averaged with its own.
+            inference: fields of `config.inference`, or `refine`, to be others than the run's.
+
         Raises:
-            UserError: it holds no run, or no checkpoint, or that of another network.
+            UserError: it holds no run, or no checkpoint, or that of another network; a value that
+                a field cannot take; threshold or temperature that were never found.
         """
         workdir = locate(run)
         self.config = configuration.load_sound(workdir)
-        self.step, self.variables = _restore(self.config, workdir)
+        _set(self.config, inference)
+        self.step, variables = _restore(self.config, workdir)
+        for other in others:
+            members.check_same_network(self.config, other)
+        more = [members.variables(other)[1] for other in others]
+        self.ensemble = Ensemble(
+            (variables, *more, *members.others(self.config)),
+            calibrate.load(workdir, self.config.inference),
+        )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
-        self.compute = jax.jit(functools.partial(network.apply, method="predict"))
+        self.compute = jax.jit(
+            functools.partial(prediction.predict, network, flips=self.config.inference.flips)
+        )
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
@@ -96,12 +118,13 @@ class Predictor:
     def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
         """Reads several images; see `__call__`."""
         pixels = [grey(image) for image in images]
+        largest = self.config.inference.largest
         readings = []
         for start, size in _batches(len(pixels)):
             part = pixels[start : start + size]
             masks, classes = self._predict(part, size)
             for image, mask, probabilities in zip(part, masks, classes, strict=False):
-                readings.append(_reading(image.shape, mask, probabilities))
+                readings.append(_reading(image.shape, mask, probabilities, largest))
         return readings
 
     def _predict(self, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,13 +133,30 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self.compute(self.variables, batch))
+        found = jax.device_get(self.compute(self.ensemble, batch))
         return found.mask[..., 0], found.classes
 
 
-def load(run: PathLike) -> Predictor:
-    """Opens the best checkpoint of a run: `load(RUN)(image)` gives a `Reading`."""
-    return Predictor(run)
+def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
+    """Opens the best checkpoint of a run: `load(RUN)(image)` gives a `Reading`.
+
+    `load(RUN, OTHER, flips="horizontal")` averages with another run, and with flipped images; see
+    `Predictor`.
+    """
+    return Predictor(run, *others, **inference)
+
+
+def _set(config: ConfigDict, values: dict[str, Any]) -> None:
+    """Sets fields of the inference."""
+    for name, value in values.items():
+        section = config.model if name == "refine" else config.inference
+        if name not in section:
+            known = ", ".join(("refine", *config.inference))
+            raise UserError(f"{name} is no option of inference: choose among {known}")
+        with config.ignore_type():  # told below, with its range
+            section[name] = value
+    if found := fields.problems(config):
+        raise UserError("; ".join(found))
 
 
 def _restore(config: ConfigDict, workdir: PathLike) -> tuple[int, Any]:
@@ -140,9 +180,11 @@ def _batches(count: int) -> list[tuple[int, int]]:
     return parts
 
 
-def _reading(shape: tuple[int, ...], mask: np.ndarray, classes: np.ndarray) -> Reading:
-    """Undoes the resizing."""
+def _reading(
+    shape: tuple[int, ...], mask: np.ndarray, classes: np.ndarray, largest: int
+) -> Reading:
+    """Undoes the resizing; keeps so many parts of the mask, 0: all."""
     probability = np.clip(resize(mask, shape[0], shape[1]), 0, 1)
-    inside = probability >= 0.5
+    inside = components.largest(probability >= 0.5, largest)
     boxes = tuple(box for box, _ in lesions.find(inside))
     return Reading(inside, probability, classes, boxes)

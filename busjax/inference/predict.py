@@ -24,10 +24,17 @@ from busjax.errors import UserError
 from busjax.inference import folder, images
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
+from configs.fields import FIELDS
+from configs.rules import OneOf
 
 UNREADABLE = 3
 """Exit code where some files could not be read, and all others were."""
 
+# Fields of the run that may be others here.
+_OPTIONS = {
+    **{name: f"inference.{name}" for name in ("flips", "threshold", "temperature", "largest")},
+    "refine": "model.refine",
+}
 _TOGETHER = 16  # frames in memory, and given to the network at a time
 
 
@@ -55,7 +62,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         description="Reads images with a trained network. Research only: no medical device.",
     )
     parser.add_argument("images", nargs="+", help="files, or folders of them: PNG, DICOM, ...")
-    parser.add_argument("--workdir", required=True, help="folder of the run, e.g. runs/unetpp")
+    parser.add_argument(
+        "--workdir", required=True, action="append",
+        help="folder of the run, e.g. runs/unetpp; given again: runs to average with",
+    )  # fmt: skip
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(
         "--save",
@@ -63,6 +73,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         default=folder.SAVED,
         help="of masks,overlays: what to write besides numbers and page [both]; none: neither",
     )
+    for name, field in _OPTIONS.items():
+        rule = FIELDS[field]
+        kind = {"choices": rule.choices} if isinstance(rule, OneOf) else {"type": int}
+        parser.add_argument(f"--{name}", help=f"as config.{field} [the run's]", **kind)
     parser.add_argument("--overwrite", action="store_true", help="write into a folder with files")
     return parser.parse_args(arguments)
 
@@ -80,10 +94,11 @@ def _predict(options: argparse.Namespace) -> int:
     out = files.locate(options.out)
     folder.check_free(out, options.overwrite)
     found = images.collect([files.locate(path) for path in options.images], without=out)
+    given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
     # JAX comes in when all that can be told without it has been told.
     from busjax.inference.load import load
 
-    predictor = load(options.workdir)
+    predictor = load(*options.workdir, **given)
     results = folder.Folder(out, options.save, predictor)
     unreadable: list[File] = []
     try:

@@ -1,4 +1,4 @@
-"""The whole network: encoder -> decoder -> heads -> refinement, and the table of architectures."""
+"""The whole network: encoder -> decoder -> heads, and the table of architectures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict, FrozenConfigDict
 
 from busjax import ops
-from busjax.classes import CLASSES, NORMAL
+from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
 from busjax.models.efficientnet_lite import STRIDES, VARIANTS, EfficientNetLite
 from busjax.models.encoder import ConvEncoder
 from busjax.models.heads import Classifier, SegmentationHead
-from busjax.models.refine import refine
 from busjax.models.unet import UNetDecoder
 from busjax.models.unetpp import UNetPlusPlusDecoder
 from busjax.ops import hardware
@@ -65,19 +64,6 @@ class Outputs:
     class_logits: Array
 
 
-@flax.struct.dataclass
-class Prediction:
-    """What a user sees: probabilities after refinement.
-
-    Attributes:
-        mask: (B, H, W, 1) float32 in [0, 1], the tumour's probability.
-        classes: (B, classes) float32, rows sum to 1.
-    """
-
-    mask: Array
-    classes: Array
-
-
 class MultiTaskNet(nn.Module):
     """Reads an image once; draws the tumour and names the class.
 
@@ -112,17 +98,6 @@ class MultiTaskNet(nn.Module):
             name="classifier",
         )((features[-2], features[-1], coarse), train)  # fmt: skip
         return Outputs(mask_logits, class_logits)
-
-    def predict(self, image: Array) -> Prediction:
-        """Maps images (B, H, W, C) float32 in [0, 1] to refined probabilities."""
-        return self.refined(self(image, train=False))
-
-    def refined(self, outputs: Outputs) -> Prediction:
-        """Turns logits into probabilities; the mask agrees with the class where asked for."""
-        classes = jax.nn.softmax(outputs.class_logits)
-        mask = jax.nn.sigmoid(outputs.mask_logits[0])
-        mask = refine(mask, classes, self.model.refine, NORMAL)
-        return Prediction(mask, classes)
 
 
 def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:

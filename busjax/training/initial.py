@@ -10,10 +10,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from busjax.errors import UserError
-from busjax.files import PathLike, locate
 from busjax.models import weights
-from busjax.training import configuration
-from busjax.training.checkpoint import restore_best
 from busjax.training.steps import TrainState
 
 _NAMED = 6  # tensors that a message names, at most
@@ -59,7 +56,9 @@ def from_run(state: TrainState, train: ConfigDict) -> tuple[TrainState, Taken]:
     Raises:
         UserError: there is no such run, or it has nothing that fits.
     """
-    step, found = _evaluated(train.init_from)
+    from busjax.training.members import variables  # whose program starts from what is read here
+
+    step, found = variables(train.init_from)
     counted: list[str] = []
     left: list[str] = []
 
@@ -84,21 +83,6 @@ def from_run(state: TrainState, train: ConfigDict) -> tuple[TrainState, Taken]:
     params_taken, params_left = len(counted), tuple(left)
     statistics = merge(state.batch_stats, found["batch_stats"], "")
     return _with(state, network, statistics), Taken(step, params_taken, params_left)
-
-
-def _evaluated(run: PathLike) -> tuple[int, Any]:
-    """The step of a run's best checkpoint, and its variables as numpy arrays."""
-    from busjax.training.program import Program  # which starts from what is read here
-
-    workdir = locate(run)
-    config = configuration.load_sound(workdir)
-    config.parallel.devices = 0 if jax.process_count() > 1 else 1
-    config.train.init_from = config.model.encoder_weights = ""
-    config.train.batch_size = config.train.eval_batch_size = (
-        jax.device_count() * config.optim.micro_batches
-    )
-    step, state, _ = restore_best(workdir, Program(config, 1).abstract_state())
-    return step, jax.device_get(state.evaluated)
 
 
 def _with(state: TrainState, network: Any, statistics: Any) -> TrainState:

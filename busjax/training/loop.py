@@ -18,6 +18,7 @@ from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
+from busjax.models.prediction import Ensemble
 from busjax.training import parallel
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.console import Console
@@ -120,7 +121,7 @@ def _validator(config: ConfigDict, program: Program, source: RecordSource, split
     batches = pipeline.eval_batches(resized, config, parallel.share())
 
     def validate(state: TrainState) -> dict[str, float]:
-        found = program.evaluate(state.evaluated, batches)
+        found = program.evaluate(Ensemble((state.evaluated,)), batches)
         if not np.isfinite(found["classes"]).all():
             raise UserError(
                 "the network's outputs are not finite: training has diverged; lower "

@@ -69,11 +69,11 @@ def map_train_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[.
 
 
 def map_eval_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..., Any]:
-    """Maps `step(variables, batch) -> arrays per image`, in the order of the batch."""
+    """Maps `step(ensemble, batch) -> arrays per image`, in the order of the batch."""
     if how == "pmap":
         mapped = _pmap(step, mesh, out_axes=0, donate=())
-        return lambda variables, batch: jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), mapped(variables, batch)
+        return lambda ensemble, batch: jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), mapped(ensemble, batch)
         )
     return jax.jit(
         jax.shard_map(step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False)

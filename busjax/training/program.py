@@ -12,6 +12,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
+from busjax.models.prediction import Ensemble
 from busjax.training import initial, optim, parallel, steps
 from busjax.training.steps import AXIS, TrainState
 
@@ -108,13 +109,13 @@ class Program:
         return parallel.globalise(state, self.mesh)
 
     def evaluate(
-        self, variables: Any, batches: Iterable[dict[str, np.ndarray]]
+        self, ensemble: Ensemble, batches: Iterable[dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
         """Evaluates batches; what `steps.eval_step` gives, in the order of 'index', no padding."""
         parts = []
         for batch in batches:
             sharded = parallel.shard_batch(batch, self.mesh, self._map)
-            parts.append(parallel.fetch(self._eval_step(variables, sharded)))
+            parts.append(parallel.fetch(self._eval_step(ensemble, sharded)))
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         real = np.flatnonzero(found["valid"] > 0)
         order = real[np.argsort(found["index"][real], kind="stable")]

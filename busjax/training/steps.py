@@ -7,7 +7,7 @@ collectives over `AXIS`.
 from __future__ import annotations
 
 import functools
-from typing import Any, cast
+from typing import Any
 
 import flax.struct
 import jax
@@ -15,7 +15,9 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from busjax.models import prediction
 from busjax.models.network import MultiTaskNet, Outputs
+from busjax.models.prediction import Ensemble
 from busjax.ops.interface import Array
 from busjax.training import losses
 
@@ -137,24 +139,26 @@ def _loss_sums(
     return sums["loss"], (updated.get("batch_stats", {}), sums)
 
 
-def eval_step(variables: Any, batch: Batch, *, network: MultiTaskNet, config: ConfigDict) -> Batch:
+def eval_step(
+    ensemble: Ensemble, batch: Batch, *, network: MultiTaskNet, config: ConfigDict
+) -> Batch:
     """Evaluates this device's share of a batch; everything per image, padding included.
 
     Returns:
-        'classes' (b, classes) float32 and 'mask' (b, H, W) uint8, probabilities after refinement
-        (the mask's in 1/255); 'tp', 'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5;
-        'loss' and its terms before refinement, (b,) float32, without learnt weights; 'valid' and
-        'index' of the batch as they came.
+        'classes' (b, classes) and 'mask' (b, H, W), float32, probabilities as delivered; 'tp',
+        'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5; 'loss' and its terms, (b,) float32,
+        of the first member on the image as it is, without learnt weights; 'valid' and 'index' of
+        the batch as they came.
     """
-    outputs = cast(Outputs, network.apply(variables, batch["image"], train=False))
-    prediction = network.refined(outputs)
+    said = prediction.views(network, ensemble, batch["image"], config.inference.flips)
+    found = prediction.delivered(network, said, ensemble.calibration)
     fixed = config.loss.copy_and_resolve_references()
     fixed.weighting = "fixed"
     return {
-        "classes": prediction.classes,
-        "mask": jnp.round(prediction.mask[..., 0] * 255).astype(jnp.uint8),
-        **_count_pixels(prediction.mask >= 0.5, batch["mask"] >= 0.5),
-        **_per_image(outputs, batch, fixed, {}),
+        "classes": found.classes,
+        "mask": found.mask[..., 0],
+        **_count_pixels(found.mask >= 0.5, batch["mask"] >= 0.5),
+        **_per_image(said[0], batch, fixed, {}),
         "valid": batch["valid"],
         "index": batch["index"],
     }

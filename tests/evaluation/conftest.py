@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from busjax.evaluation import results
+from busjax.evaluation.rows import make_rows
 from busjax.metrics.segmentation import PixelCounts
 
 
@@ -16,7 +17,7 @@ def _write_fold(folder, seed=0, ids=None, name="unet", facts=(), **config):
     labels = np.arange(len(ids)) % 3
     probabilities = rng.dirichlet([1, 1, 1], len(ids))
     counts = PixelCounts(*rng.integers(1, 50, (4, len(ids))))
-    rows = results.make_rows(ids, ids, labels, probabilities, counts)
+    rows = make_rows(ids, ids, labels, probabilities, counts)
     pictures = results.Predictions(np.array(ids), *np.zeros((3, len(ids), 2, 2), np.uint8))
     about = {"source": "busi", "description": "BUSI: 450", "refine": "none", **dict(facts)}
     results.write(folder, rows, {**results.summary_from_rows(rows), **about}, pictures)

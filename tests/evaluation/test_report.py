@@ -15,6 +15,7 @@ from PIL import Image
 from busjax.errors import UserError
 from busjax.evaluation import report, report_cases, results
 from busjax.evaluation.report_run import read_run
+from busjax.evaluation.rows import make_rows
 from busjax.metrics.segmentation import count_pixels
 from configs import unetpp
 
@@ -32,7 +33,7 @@ def write_run(directory, labels, source="phantom", prefix="case"):
     for index in range(n):
         probability[index, 0, :index] = 230
     ids = [f"{prefix}{index}" for index in range(n)]
-    rows = results.make_rows(
+    rows = make_rows(
         ids, ids, labels, rng.dirichlet([1, 1, 1], n), count_pixels(probability >= 128, mask)
     )
     facts = {"source": source, "description": "made up", "checkpoint_step": 20, "commit": "abc123"}
@@ -89,7 +90,7 @@ def test_busi_has_no_banner(tmp_path):
 def test_page_needs_no_other_file(run_folder):
     page = page_of(run_folder)
     links = re.findall(r'(?:src|href)="([^"]*)', page)
-    assert len(links) == 3 + 9 * 3  # charts; pixels once a case, used twice more
+    assert len(links) == 4 + 9 * 3  # charts; pixels once a case, used twice more
     assert all(link.startswith(("data:image/", "#")) for link in links)
     assert not re.search(r"https?:|<script|<link|@import|url\(", page)
     assert {link[1:] for link in links if link[0] == "#"} <= set(re.findall(r'id="([^"]*)', page))
@@ -119,7 +120,7 @@ def test_confusion_matrix_is_of_the_rows(tmp_path):
 def test_every_picture_has_words(run_folder):
     page = page_of(run_folder)
     alternatives = re.findall(r'<img alt="([^"]+)"', page)
-    assert len(alternatives) == 3
+    assert len(alternatives) == 4
     assert "Loss by epoch; the checkpoint of epoch 2 was evaluated" in alternatives
     assert len(re.findall(r'<figure role="img" aria-label="[^"]+"', page)) == 27
 

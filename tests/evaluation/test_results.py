@@ -9,10 +9,13 @@ import pytest
 
 from busjax.errors import UserError
 from busjax.evaluation import results
+from busjax.evaluation.rows import ImageRow, make_rows
+from busjax.metrics import boundary, calibration, detection
 from busjax.metrics.segmentation import PixelCounts, count_pixels
 from busjax.metrics.summary import summarise
 
-HEADER = "id,group,class,predicted,p_benign,p_malignant,p_normal,dice,iou,tp,fp,fn,tn"
+EARLIER = "id,group,class,predicted,p_benign,p_malignant,p_normal,dice,iou,tp,fp,fn,tn"
+HEADER = f"{EARLIER},hausdorff95,distance,lesions,found,false"
 IDS = ("benign (1)", 'a "quoted", id', "malignant\n(2)", "ü", "normal (4)")
 
 
@@ -32,7 +35,7 @@ def arrays():
 @pytest.fixture
 def rows(arrays):
     labels, probabilities, counts, _ = arrays
-    return results.make_rows(IDS, ["g"] * 5, labels, probabilities, counts)
+    return make_rows(IDS, ["g"] * 5, labels, probabilities, counts)
 
 
 def test_round_trip(tmp_path, arrays, rows):
@@ -58,15 +61,56 @@ def test_every_score_follows_from_the_table(tmp_path, arrays, rows):
     labels, probabilities, counts, pictures = arrays
     results.write(tmp_path, rows, {}, pictures)
     again = results.summary_from_rows(results.read_rows(tmp_path))
-    assert again == summarise(labels, probabilities, counts)
+    scores = summarise(labels, probabilities, counts)
+    assert {name: again[name] for name in scores} == scores
+    assert again["brier"] == pytest.approx(calibration.brier(labels, probabilities))
+    assert "hausdorff95" not in again  # nothing was measured of the outlines
 
 
 def test_make_rows_by_hand():
     counts = PixelCounts(*np.array([[1, 2, 1, 12]]).T)
-    (row,) = results.make_rows(["x"], ["g"], np.array([1]), np.array([[0.2, 0.3, 0.5]]), counts)
-    assert row == results.ImageRow(
+    (row,) = make_rows(["x"], ["g"], np.array([1]), np.array([[0.2, 0.3, 0.5]]), counts)
+    assert row == ImageRow(
         "x", "g", "malignant", "normal", 0.2, 0.3, 0.5, 2 / 5, 1 / 4, 1, 2, 1, 12
     )
+
+
+def test_outlines_and_lesions_come_back(tmp_path, arrays):
+    """None where a mask is empty; the scores are those of the arrays."""
+    labels, probabilities, _, pictures = arrays
+    drawn = pictures.probability >= 128
+    drawn[3] = False
+    distances, lesions = (
+        boundary.distances(drawn, pictures.mask),
+        detection.lesions(drawn, pictures.mask),
+    )
+    counts = count_pixels(drawn, pictures.mask)
+    rows = make_rows(IDS, IDS, labels, probabilities, counts, distances, lesions)
+    results.write(tmp_path, rows, {}, pictures, validation=rows[:2])
+    back = results.read_rows(tmp_path)
+    assert back == rows
+    assert back[3].hausdorff95 is back[3].distance is None
+    assert results.read_validation(tmp_path) == rows[:2]
+    scores = results.summary_from_rows(back)
+    assert scores["n_outlined"] == 4
+    assert scores["hausdorff95"] == pytest.approx(np.nanmean(distances.hausdorff95))
+    assert scores["distance"] == pytest.approx(np.nanmean(distances.average))
+    assert scores["lesion_sensitivity"] == lesions.found.sum() / lesions.annotated.sum()
+    assert scores["false_lesions"] == lesions.false.mean()
+    called = [row.predicted for row in back]
+    assert scores["n_lesion_without_mask"] == (called[3] != "normal")
+    assert scores["n_mask_on_normal"] == sum(name == "normal" for name in called[:3] + called[4:])
+    results.write(tmp_path, rows, {}, pictures)
+    assert results.read_validation(tmp_path) == []
+
+
+def test_a_table_of_an_earlier_version_is_read(tmp_path):
+    (tmp_path / "evaluation").mkdir()
+    line = "x,g,benign,benign,1,0,0,1,1,1,0,0,3"
+    (tmp_path / "evaluation" / "images.csv").write_text(f"{EARLIER}\n{line}\n")
+    (row,) = results.read_rows(tmp_path)
+    assert (row.tn, row.lesions, row.distance) == (3, None, None)
+    assert results.summary_from_rows([row])["accuracy"] == 1
 
 
 def test_undefined_is_null(tmp_path, arrays, rows):
@@ -103,6 +147,12 @@ def test_missing_files_name_the_remedy(tmp_path, read):
         ("images.csv", "", results.read_rows),
         ("images.csv", "id,class\n", results.read_rows),
         ("images.csv", f"{HEADER}\nx,g,benign\n", results.read_rows),
+        ("images.csv", f"{EARLIER},hausdorff95\n", results.read_rows),
+        (
+            "images.csv",
+            f"{HEADER}\nx,g,benign,benign,1,0,0,1,1,1,0,0,3,,,1,half,0\n",
+            results.read_rows,
+        ),
         ("images.csv", f"{HEADER}\nx,g,cyst,benign,1,0,0,1,1,1,0,0,3\n", results.read_rows),
         ("summary.json", "{", results.read_summary),
         ("predictions.npz", "no archive", results.read_predictions),

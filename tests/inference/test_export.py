@@ -19,6 +19,7 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.inference import export
 from busjax.models import network as networks
+from busjax.models.prediction import Ensemble
 from configs import base
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +35,7 @@ ARCHITECTURES = {
     "attention gates, instance norm": {"name": "gated_unet", "gate": "attention",
                                        "norm": "instance"},
     "unetpp refined": {"name": "unetpp", "refine": "hard"},
+    "refined both ways": {"name": "unet", "refine": "both"},
     "unetpp pruned, soft, three channels": {"name": "unetpp", "prune": 1, "refine": "soft",
                                             "image_channels": 3},
 }  # fmt: skip
@@ -48,12 +50,12 @@ def untrained(**fields):
     image = jnp.zeros((1, 16, 16, config.model.image_channels))
     keys = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(lambda: network.init(keys, image, train=True))()
-    return types.SimpleNamespace(config=config, variables=variables)
+    return types.SimpleNamespace(config=config, ensemble=Ensemble((variables,)))
 
 
 def config_is_hard(architecture):
     """Whether the refinement may leave a black mask."""
-    return ARCHITECTURES[architecture].get("refine") == "hard"
+    return ARCHITECTURES[architecture].get("refine") in ("hard", "both")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -61,10 +61,10 @@ def lesion_everywhere(monkeypatch):
 
     real = load._reading
 
-    def reading(shape, mask, classes):
+    def reading(shape, mask, classes, largest):
         mask = np.zeros_like(mask)
         mask[4:8, 4:12] = 1
-        return real(shape, mask, classes)
+        return real(shape, mask, classes, largest)
 
     monkeypatch.setattr(load, "_reading", reading)
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 from busjax.models import network as networks
+from busjax.models import prediction
 from busjax.models.blocks import BlockSpec
 from busjax.ops import reference
 from configs import base
@@ -35,8 +36,11 @@ class Built:
         return jax.jit(functools.partial(self.network.apply, train=False))
 
     @functools.cached_property
-    def predict(self) -> Callable[..., networks.Prediction]:
-        return jax.jit(functools.partial(self.network.apply, method="predict"))
+    def predict(self) -> Callable[..., prediction.Prediction]:
+        def predict(variables: Any, image: jax.Array) -> prediction.Prediction:
+            return prediction.predict(self.network, prediction.Ensemble((variables,)), image)
+
+        return jax.jit(predict)
 
     def train(self, variables: Any, image: jax.Array) -> networks.Outputs:
         """Not jitted: for use inside a jitted gradient."""

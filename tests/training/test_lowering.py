@@ -15,12 +15,13 @@ from jax.experimental import topologies
 from jax.sharding import Mesh
 
 from busjax.models.network import count_parameters
+from busjax.models.prediction import Ensemble
 from busjax.training.program import Program
 
 CONFIGS = sorted(
     path.stem
     for path in (Path(__file__).parent.parent.parent / "configs").glob("*.py")
-    if path.stem not in ("__init__", "base", "fields")
+    if path.stem not in ("__init__", "base", "fields", "rules")
 )
 CHIP_BYTES = 16 * 2**30  # memory of a TPU v5e chip
 
@@ -40,7 +41,10 @@ def test_steps_lower_for_cuda_and_tpu(name):
     state = program.abstract_state()
     train, evaluation = program.steps
     batches = config.train.batch_size, config.train.eval_batch_size
-    for step, tree, size in ((train, state, batches[0]), (evaluation, state.evaluated, batches[1])):
+    for step, tree, size in (
+        (train, state, batches[0]),
+        (evaluation, Ensemble((state.evaluated,)), batches[1]),
+    ):
         exported = jax.export.export(step, platforms=["cuda", "tpu"])(
             tree, program.abstract_batch(size)
         )

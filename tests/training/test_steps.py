@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from busjax.errors import UserError
+from busjax.models.prediction import Ensemble
 from busjax.training import parallel
 from busjax.training.program import Program
 
@@ -28,7 +29,7 @@ def _run(config, batch, steps=2):
     state = program.init_state()
     for _ in range(steps):
         state, scalars = program.train_step(state, batch)
-    evaluated = program.evaluate(state.evaluated, [batch])
+    evaluated = program.evaluate(Ensemble((state.evaluated,)), [batch])
     return jax.device_get((state, scalars)), evaluated
 
 
@@ -87,7 +88,7 @@ def test_scalars_and_counts_are_what_they_say(config, batch):
     assert sorted(scalars) == ["accuracy", "bce", "classification", "dice", "loss"]
     expected = scalars["dice"] + scalars["bce"] + 0.5 * scalars["classification"]
     np.testing.assert_allclose(scalars["loss"], expected, rtol=1e-5)
-    drawn = evaluated["mask"] >= 128
+    drawn = evaluated["mask"] >= 0.5
     target = batch["mask"][..., 0] > 0
     np.testing.assert_array_equal(evaluated["tp"], (drawn & target).sum((1, 2)))
     np.testing.assert_array_equal(evaluated["fp"], (drawn & ~target).sum((1, 2)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from busjax.errors import UserError
 from busjax.evaluation import study
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
 from busjax.metrics import bootstrap
 

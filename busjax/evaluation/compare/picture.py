@@ -15,7 +15,7 @@ from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import results, study
 from busjax.evaluation.report_charts import MUTED, style
-from busjax.evaluation.results import ImageRow
+from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
 
 _SIDE = 1.35  # inches of an image

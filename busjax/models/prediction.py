@@ -1,0 +1,110 @@
+"""What networks say of an image -> what is delivered: views, members, calibration, refinement."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import flax.struct
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from busjax.classes import NORMAL
+from busjax.models.network import MultiTaskNet, Outputs
+from busjax.models.refine import refine
+from busjax.ops.interface import Array
+
+# The axes of (B, H, W, C) along which each view of the image is flipped.
+FLIPS: dict[str, tuple[tuple[int, ...], ...]] = {
+    "none": ((),),
+    "horizontal": ((), (2,)),
+    "both": ((), (2,), (1,), (1, 2)),
+}
+_SMALLEST = 1e-12  # of a probability whose logarithm is taken
+
+
+@flax.struct.dataclass
+class Calibration:
+    """What validation images tell of the probabilities.
+
+    Attributes:
+        threshold: () float32 in (0, 1), the mask's probability from which on a pixel is tumour.
+        temperature: () float32 above 0, by which the logits of the classes are divided.
+    """
+
+    threshold: Any = flax.struct.field(default_factory=lambda: np.float32(0.5))
+    temperature: Any = flax.struct.field(default_factory=lambda: np.float32(1.0))
+
+
+@flax.struct.dataclass
+class Ensemble:
+    """Networks of one architecture, whose probabilities are averaged.
+
+    Attributes:
+        members: variables of each, at least one.
+        calibration: of their mean.
+    """
+
+    members: tuple[Any, ...]
+    calibration: Calibration = flax.struct.field(default_factory=Calibration)
+
+
+@flax.struct.dataclass
+class Prediction:
+    """What a user sees: probabilities, calibrated and refined.
+
+    Attributes:
+        mask: (B, H, W, 1) float32 in [0, 1]; 0.5 or more inside the tumour.
+        classes: (B, classes) float32, rows sum to 1.
+    """
+
+    mask: Array
+    classes: Array
+
+
+def predict(
+    network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
+) -> Prediction:
+    """Maps images (B, H, W, C) float32 in [0, 1] to what is delivered; `flips`: a key of FLIPS."""
+    return delivered(network, views(network, ensemble, image, flips), ensemble.calibration)
+
+
+def views(
+    network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
+) -> list[Outputs]:
+    """What every member says of every view of the images, flipped back; the plain one first."""
+    found = []
+    for variables in ensemble.members:
+        for axes in FLIPS[flips]:
+            outputs = network.apply(variables, jnp.flip(image, axes), train=False)
+            masks, classes = cast(Outputs, outputs).mask_logits, cast(Outputs, outputs).class_logits
+            found.append(Outputs(tuple(jnp.flip(mask, axes) for mask in masks), classes))
+    return found
+
+
+def delivered(network: MultiTaskNet, said: list[Outputs], calibration: Calibration) -> Prediction:
+    """Averages the probabilities of all views and finishes them."""
+    mask = sum(jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said) / len(said)
+    classes = sum(jax.nn.softmax(outputs.class_logits) for outputs in said) / len(said)
+    return finish(mask, classes, calibration, network.model.refine)
+
+
+def finish(mask: Any, classes: Any, calibration: Calibration, mode: str) -> Prediction:
+    """Calibrates probabilities, then makes mask and class agree.
+
+    Args:
+        mask: (B, H, W, 1) float32 in [0, 1].
+        classes: (B, classes) float32, rows sum to 1.
+        calibration: of both.
+        mode: a key of `refine.REFINEMENTS`.
+    """
+    mask = shifted(mask, calibration.threshold)
+    logits = jnp.log(jnp.maximum(classes, _SMALLEST))
+    classes = jax.nn.softmax(logits / calibration.temperature)
+    return Prediction(*refine(mask, classes, mode, NORMAL))
+
+
+def shifted(probability: Any, threshold: Any) -> Any:
+    """Shifts the logit of a probability so that `threshold` becomes 0.5; 0, 1 and order stay."""
+    inside = probability * (1.0 - threshold)
+    return inside / (inside + (1.0 - probability) * threshold)

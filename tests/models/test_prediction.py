@@ -1,0 +1,80 @@
+"""Views, members and calibration: values by hand, and neutral where nothing is asked for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from busjax.models import prediction
+from busjax.models.network import Outputs
+from busjax.models.prediction import FLIPS, Calibration, Ensemble
+
+
+def _image(rng):
+    return jnp.asarray(rng.random((2, 16, 16, 1)), jnp.float32)
+
+
+def test_alone_it_is_the_network(build, architecture, rng):
+    net, image = build(architecture), _image(rng)
+    outputs = net.evaluate(net.variables, image)
+    found = prediction.predict(net.network, Ensemble((net.variables,)), image)
+    np.testing.assert_allclose(found.mask, jax.nn.sigmoid(outputs.mask_logits[0]), atol=1e-5)
+    np.testing.assert_allclose(found.classes, jax.nn.softmax(outputs.class_logits), atol=1e-5)
+
+
+@pytest.mark.parametrize("flips", FLIPS)
+def test_views_are_flipped_back_and_averaged(build, flips, rng):
+    net, image = build("unet"), _image(rng)
+    found = prediction.predict(net.network, Ensemble((net.variables,)), image, flips)
+    masks, classes = [], []
+    for axes in FLIPS[flips]:
+        one = net.predict(net.variables, jnp.flip(image, axes))
+        masks.append(np.flip(one.mask, axes))
+        classes.append(one.classes)
+    assert len(masks) == {"none": 1, "horizontal": 2, "both": 4}[flips]
+    np.testing.assert_allclose(found.mask, np.mean(masks, axis=0), atol=1e-5)
+    np.testing.assert_allclose(found.classes, np.mean(classes, axis=0), atol=1e-5)
+
+
+def test_with_all_flips_a_flipped_image_gives_the_flipped_mask(build, rng):
+    net, image = build("unet"), _image(rng)
+    ensemble = Ensemble((net.variables,))
+    plain, flipped = (
+        prediction.predict(net.network, ensemble, x, "both") for x in (image, image[:, ::-1])
+    )
+    np.testing.assert_allclose(flipped.mask, plain.mask[:, ::-1], atol=1e-5)
+    np.testing.assert_allclose(flipped.classes, plain.classes, atol=1e-5)
+
+
+def test_members_are_averaged(build, rng):
+    net, image = build("unet"), _image(rng)
+    other = jax.tree.map(lambda x: x * 1.5, net.variables)
+    found = prediction.predict(net.network, Ensemble((net.variables, other)), image)
+    each = [net.predict(variables, image) for variables in (net.variables, other)]
+    np.testing.assert_allclose(found.mask, (each[0].mask + each[1].mask) / 2, atol=1e-6)
+    np.testing.assert_allclose(found.classes, (each[0].classes + each[1].classes) / 2, atol=1e-6)
+    assert np.abs(each[0].mask - each[1].mask).max() > 1e-3
+
+
+def test_calibration_by_hand(build):
+    """A pixel at the threshold comes to 0.5; the temperature divides the logits."""
+    network = build("unet").network
+    logits = jnp.array([[1.0, -2.0, 0.5]])
+    said = [
+        Outputs((jax.scipy.special.logit(jnp.array([0.2, 0.3, 0.9])).reshape(1, 1, 3, 1),), logits)
+    ]
+    calibration = Calibration(np.float32(0.3), np.float32(2.0))
+    found = prediction.delivered(network, said, calibration)
+    odds = [0.2 / 0.8 / (0.3 / 0.7), 1.0, 0.9 / 0.1 / (0.3 / 0.7)]
+    np.testing.assert_allclose(found.mask.ravel(), [o / (1 + o) for o in odds], rtol=1e-5)
+    np.testing.assert_allclose(found.classes, jax.nn.softmax(logits / 2), rtol=1e-5)
+
+
+def test_shifting_keeps_the_ends_and_the_order():
+    p = np.linspace(0, 1, 11)
+    for threshold in (0.05, 0.5, 0.95):
+        shifted = prediction.shifted(p, threshold)
+        assert shifted[0] == 0
+        assert shifted[-1] == 1
+        assert (np.diff(shifted) > 0).all()
+    np.testing.assert_allclose(prediction.shifted(p, 0.5), p)
