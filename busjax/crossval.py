@@ -14,10 +14,8 @@ from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation import model_card, results, study
-from busjax.training import configuration, processes
+from busjax.training import configuration, members, processes
 from configs import fields
-
-FILE = "crossval.json"
 
 
 def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
@@ -55,6 +53,29 @@ def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
         _sum_up(config, workdir)
 
 
+def evaluate_folds(
+    config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER
+) -> None:
+    """Evaluates the folds that `config.cv.only` names again; sums up when all are there.
+
+    Args:
+        config: of the cross-validation; fields of the inference may be others. Members of an
+            ensemble that are cross-validations themselves take part fold by fold.
+        workdir: folder of the cross-validation.
+        results_in: the folder for the results, within that of each fold.
+
+    Raises:
+        UserError: a fold is not there, or was trained otherwise.
+    """
+    present = study.indices(workdir)
+    for index in _chosen(config) if config.cv.only else present:
+        folder = _folder(workdir, index)
+        print(f"fold {index} of {config.cv.folds}, in {folder}", flush=True)
+        run.evaluate_only(_of_fold(config, index), folder, results_in)
+    if processes.is_first():
+        _sum_up(config, workdir, results_in)
+
+
 def _folder(workdir: epath.Path, index: int) -> epath.Path:
     return workdir / study.fold_name(index)
 
@@ -67,6 +88,10 @@ def _of_fold(config: ConfigDict, index: int) -> ConfigDict:
     """The configuration of one fold, which says which one it is."""
     fold = ConfigDict(config.to_dict())
     fold.cv.only = str(index)
+    folders = [files.locate(name) for name in members.folders(config.inference)]
+    fold.inference.members = ",".join(
+        str(_folder(folder, index) if study.is_crossval(folder) else folder) for folder in folders
+    )
     return fold
 
 
@@ -100,19 +125,21 @@ def _check_folder(config: ConfigDict, workdir: epath.Path) -> None:
         run.check_same_run(_of_fold(config, index), _folder(workdir, index), fields.FREE)
 
 
-def _is_finished(folder: epath.Path) -> bool:
+def _is_finished(folder: epath.Path, results_in: str = results.FOLDER) -> bool:
     """Whether a fold was evaluated, down to the page that is written last."""
-    return (folder / model_card.FILE).exists() and results.exist(folder)
+    return (folder / model_card.FILE).exists() and results.exist(folder, results_in)
 
 
-def _sum_up(config: ConfigDict, workdir: epath.Path) -> None:
-    missing = [k for k in range(config.cv.folds) if not _is_finished(_folder(workdir, k))]
+def _sum_up(config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
+    folds = range(config.cv.folds)
+    missing = [k for k in folds if not _is_finished(_folder(workdir, k), results_in)]
     if missing:
         named = ",".join(map(str, missing))
         print(f"still to run: --config.cv.only={named}", flush=True)
         return
-    found = study.read(workdir)
+    found = study.read(workdir, results_in=results_in)
     summary: dict[str, Any] = study.summarise(found)
-    files.replace(workdir / FILE, (json.dumps(summary, indent=2) + "\n").encode())
+    path = workdir / f"crossval{results_in.removeprefix(results.FOLDER)}.json"
+    files.replace(path, (json.dumps(summary, indent=2) + "\n").encode())
     print(study.table(found, summary))
-    print(f"cross-validation: {workdir / FILE}", flush=True)
+    print(f"cross-validation: {path}", flush=True)

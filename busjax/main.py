@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ _MODE = flags.DEFINE_enum(
     MODES,
     "train: train, evaluate on the test split, report; evaluate: the rest; crossval: train once a "
     "fold.",
+)
+_EVALUATION = flags.DEFINE_string(
+    "evaluation", None, "Name of an evaluation with other options, kept beside the run's own."
 )
 _COORDINATOR = flags.DEFINE_string(
     "coordinator",
@@ -67,6 +71,11 @@ def _run() -> None:
     config = _config()
     if found := fields.problems(config):
         raise UserError("; ".join(found))
+    name = _EVALUATION.value
+    if name is not None and (_MODE.value != "evaluate" or not re.fullmatch(r"[\w.-]+", name)):
+        raise UserError(
+            f"--evaluation={name} must be letters, digits, '.', '-' and '_', with --mode=evaluate"
+        )
     # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
     from busjax.training import processes
 
@@ -93,11 +102,15 @@ def _whole(flag: int | None, variable: str) -> int | None:
 
 def _run_mode(config: ConfigDict) -> None:
     from busjax import crossval, run
+    from busjax.evaluation import study
 
     default = f"{config.name}_crossval" if _MODE.value == "crossval" else config.name
     workdir = files.locate(_WORKDIR.value or f"runs/{default}")
     if _MODE.value == "evaluate":
-        run.evaluate_only(config, workdir)
+        results_in = f"evaluation_{_EVALUATION.value}" if _EVALUATION.value else "evaluation"
+        is_crossval = study.is_crossval(workdir)
+        evaluate = crossval.evaluate_folds if is_crossval else run.evaluate_only
+        evaluate(config, workdir, results_in)
     elif _MODE.value == "crossval":
         _make_folder(workdir)
         crossval.cross_validate(config, workdir)

@@ -16,7 +16,7 @@ from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import external
+from busjax.evaluation import external, results
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report import write_report
@@ -49,15 +49,26 @@ def train_and_evaluate(
     _evaluate_and_report(config, workdir, source, split)
 
 
-def evaluate_only(config: ConfigDict, workdir: epath.Path) -> None:
-    """Evaluates the best checkpoint of a run again, on its own test split; writes the report."""
+def evaluate_only(
+    config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER
+) -> None:
+    """Evaluates the best checkpoint of a run again, on its own test split; writes the report.
+
+    Args:
+        config: of the run; fields of the inference may be others.
+        workdir: folder of the run.
+        results_in: the folder for the results, within `workdir`.
+
+    Raises:
+        UserError: there is no run, or it was trained otherwise.
+    """
     if not configuration.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
     if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
         _evaluate_external(config, workdir)
         return
     source, split = _prepare(config, workdir, FREE | INFERENCE)
-    _evaluate_and_report(config, workdir, source, split)
+    _evaluate_and_report(config, workdir, source, split, results_in)
 
 
 def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
@@ -219,13 +230,18 @@ def _check_same_source(path: epath.Path, source: RecordSource) -> None:
 
 
 def _evaluate_and_report(
-    config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split
+    config: ConfigDict,
+    workdir: epath.Path,
+    source: RecordSource,
+    split: Split,
+    results_in: str = results.FOLDER,
 ) -> None:
-    summary = evaluate(config, workdir, source, split.test, validation=split.validation)
+    summary = evaluate(config, workdir, source, split.test, results_in, validation=split.validation)
     if not processes.is_first():
         return
-    report = write_report(workdir)
-    write_model_card(workdir)
+    report = write_report(workdir, results_in)
+    if results_in == results.FOLDER:
+        write_model_card(workdir)
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)
 

@@ -1,16 +1,21 @@
 """A cross-validation is a folder of runs: each fold once, in any order, summed up at the end."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import warnings
 
 import numpy as np
 import pytest
+from etils import epath
 
 from busjax import crossval, run
 from busjax.data import splits
 from busjax.errors import UserError
-from busjax.evaluation import results
+from busjax.evaluation import results, study
+from busjax.training import configuration
 
 
 @pytest.fixture
@@ -138,3 +143,56 @@ def test_folder_of_other_images(workdir, config, monkeypatch):
 def test_folder_of_a_single_run(run_folder, config):
     with pytest.raises(UserError, match="holds a single run: choose another folder"):
         crossval.cross_validate(config, run_folder)
+
+
+def test_all_folds_are_evaluated_otherwise_beside_their_own_results(workdir, tmp_path, capsys):
+    again = epath.Path(tmp_path / "again")
+    shutil.copytree(workdir, again)
+    before = [results.read_rows(again / f"fold_{k}") for k in range(3)]
+    config = configuration.load(again)
+    assert config.cv.only == ""
+    config.inference.flips = "horizontal"
+    crossval.evaluate_folds(config, again, "evaluation_flips")
+    assert "1 of 3" in capsys.readouterr().out
+    assert [results.read_rows(again / f"fold_{k}") for k in range(3)] == before
+    flipped = study.read(again, results_in="evaluation_flips")
+    assert len(flipped.rows) == 48
+    assert "flips=horizontal" in flipped.folds[1].facts["inference"]
+    found = json.loads((again / "crossval_flips.json").read_text())
+    assert found["pooled"] != json.loads((again / "crossval.json").read_text())["pooled"]
+
+
+def test_cross_validations_are_averaged_fold_by_fold(workdir, tmp_path):
+    """Of a fold only that fold of the other one has not seen its test images."""
+    again = epath.Path(tmp_path / "again")
+    shutil.copytree(workdir, again)
+    config = configuration.load(again)
+    config.inference.members = str(workdir)
+    crossval.evaluate_folds(config, again, "evaluation_twice")
+    for index in range(3):
+        alone = results.read_rows(again / f"fold_{index}")
+        rows = results.read_rows(again / f"fold_{index}", "evaluation_twice")
+        for row, one in zip(rows, alone, strict=True):  # the same network twice
+            assert row.probabilities == pytest.approx(one.probabilities, abs=1e-5)
+    config.inference.members = str(workdir / "fold_1")
+    config.cv.only = "0"
+    with pytest.raises(UserError, match="fold_1' was trained or chosen on 16 of the 16 images"):
+        crossval.evaluate_folds(config, again, "evaluation_leak")
+
+
+def test_the_command_evaluates_all_folds(workdir, tmp_path):
+    again = tmp_path / "again"
+    shutil.copytree(workdir, again)
+    command = [sys.executable, "-m", "busjax.main", "--mode=evaluate", f"--workdir={again}"]
+    command += ["--evaluation=hard", "--config.model.refine=hard"]
+    environment = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (again / "crossval_hard.json").exists()
+    rows = study.read(again, results_in="evaluation_hard").rows
+    assert all(row.tp + row.fp == 0 for row in rows if row.predicted == "normal")
+    done = subprocess.run(
+        [*command, "--evaluation=a/b"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 1
+    assert "--evaluation=a/b must be letters" in done.stderr

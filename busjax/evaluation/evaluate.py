@@ -82,7 +82,7 @@ def evaluate(
         return _Images(part, resized, program.evaluate(ensemble, batches))
 
     chosen_by = read(validation) if validation else None
-    calibration = _calibration(config, workdir, chosen_by)
+    calibration = _calibration(config, workdir, chosen_by, kept=folder == results.FOLDER)
     tested = read(ids)
     rows, predictions = _finish(config, source, tested, calibration)
     summary = {
@@ -126,7 +126,9 @@ def _members(config: ConfigDict, source: RecordSource, ids: tuple[str, ...]) -> 
     return members.others(config)
 
 
-def _calibration(config: ConfigDict, workdir: epath.Path, chosen_by: _Images | None) -> Calibration:
+def _calibration(
+    config: ConfigDict, workdir: epath.Path, chosen_by: _Images | None, kept: bool
+) -> Calibration:
     if chosen_by is None:
         return calibrate.load(workdir, config.inference)
     found, resized = chosen_by.found, chosen_by.resized
@@ -137,7 +139,7 @@ def _calibration(config: ConfigDict, workdir: epath.Path, chosen_by: _Images | N
         resized.labels,
         config.model.refine,
     )
-    if processes.is_first():
+    if kept and processes.is_first():
         calibrate.save(workdir, fitted, len(chosen_by.ids))
     return calibrate.used(config.inference, fitted)
 
@@ -174,15 +176,19 @@ def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
         "description": source.description,
         "config": config.name,
         "refine": config.model.refine,
-        "inference": ", ".join(
-            f"{name}={value}" for name, value in sorted(config.inference.items())
-        ),
+        "inference": _options(config),
         "dtype": str(activation_dtype(config.model.dtype)),
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": _commit(),
         "jax": jax.__version__,
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
+
+
+def _options(config: ConfigDict) -> str:
+    """The options of the inference in words; of an ensemble its size, for its folders are many."""
+    told = {**config.inference, "members": 1 + len(members.folders(config.inference))}
+    return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
 
 
 def _commit() -> str:

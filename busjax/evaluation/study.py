@@ -17,10 +17,11 @@ from busjax.evaluation.report_run import read_config
 from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
 from busjax.metrics import bootstrap
+from busjax.training.configuration import FOLD
 from configs.fields import FREE
 
 # Facts of an evaluation that all folds must share.
-_SHARED = ("source", "description", "refine")
+_SHARED = ("source", "description", "refine", "inference")
 # Facts that are told of each fold.
 _TOLD = ("checkpoint_epoch", "checkpoint_step", "commit", "device", "date")
 _COLUMNS = {
@@ -57,11 +58,13 @@ class Study:
 
     Attributes:
         folder: where they were read.
+        results_in: the folder of the results, within that of each run.
         folds: of one configuration, on one data set, no image twice.
     """
 
     folder: str
     folds: tuple[Fold, ...]
+    results_in: str = results.FOLDER
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ class Study:
 
 def fold_name(index: int | str) -> str:
     """The name of the folder of a fold."""
-    return f"fold_{index}"
+    return f"{FOLD}{index}"
 
 
 def indices(folder: epath.Path) -> list[int]:
@@ -92,12 +95,18 @@ def indices(folder: epath.Path) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-def read(directory: PathLike, only: Sequence[int] = ()) -> Study:
+def is_crossval(folder: epath.Path) -> bool:
+    """Whether a folder holds folds, and is no run itself."""
+    return folder.is_dir() and not (folder / "config.json").exists() and bool(indices(folder))
+
+
+def read(directory: PathLike, only: Sequence[int] = (), results_in: str = results.FOLDER) -> Study:
     """Reads a run folder, or that of a cross-validation.
 
     Args:
         directory: holds a run, or folders fold_0, fold_1, ... with one each.
         only: folds to read; none: all, of which none must be missing.
+        results_in: the folder of the results, within that of each run.
 
     Raises:
         UserError: nothing there; a fold is missing or broken; folds that do not belong together.
@@ -107,14 +116,14 @@ def read(directory: PathLike, only: Sequence[int] = ()) -> Study:
         raise UserError(f"{folder} is not a folder: give that of a run or of a cross-validation")
     found = indices(folder)
     if not found and not only:
-        return Study(str(folder), (_read_fold(folder, None),))
+        return Study(str(folder), (_read_fold(folder, None, results_in),), results_in)
     wanted = list(only) or found
     if absent := [index for index in wanted if index not in found]:
         raise UserError(f"{folder} holds no {fold_name(absent[0])}: run it with "
                         f"--mode=crossval --config.cv.only={absent[0]}")  # fmt: skip
-    folds = tuple(_read_fold(folder / fold_name(index), index) for index in wanted)
+    folds = tuple(_read_fold(folder / fold_name(index), index, results_in) for index in wanted)
     _check(folder, folds, complete=not only)
-    return Study(str(folder), folds)
+    return Study(str(folder), folds, results_in)
 
 
 def measured(rows: Sequence[ImageRow]) -> bootstrap.Measured:
@@ -174,8 +183,9 @@ def table(study: Study, summary: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _read_fold(folder: epath.Path, index: int | None) -> Fold:
-    rows, facts = results.read_rows(folder), results.read_summary(folder)
+def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
+    rows = results.read_rows(folder, results_in)
+    facts = results.read_summary(folder, results_in)
     if not rows:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
     results.check_scores(folder, results.summary_from_rows(rows), facts)

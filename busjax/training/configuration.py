@@ -14,6 +14,8 @@ from configs import base
 from configs.fields import FIELDS, flatten, problems
 
 FILE = "config.json"
+FOLD = "fold_"
+"""With its index, the name of the folder of a fold in that of a cross-validation."""
 
 
 def save(config: ConfigDict, workdir: PathLike) -> None:
@@ -28,7 +30,7 @@ def exists(workdir: PathLike) -> bool:
 
 
 def load(workdir: PathLike) -> ConfigDict:
-    """The configuration that a run was trained with.
+    """The configuration that a run, or the folds of a cross-validation, were trained with.
 
     A run of an earlier version: fields that were not there yet have their defaults, those that are
     no more are left out.
@@ -37,14 +39,17 @@ def load(workdir: PathLike) -> ConfigDict:
         UserError: there is no run in the folder.
     """
     path = epath.Path(workdir) / FILE
+    folds = [] if path.exists() else sorted(epath.Path(workdir).glob(f"{FOLD}*/{FILE}"))
     try:
-        saved = flatten(json.loads(path.read_text()))
+        saved = flatten(json.loads((folds or [path])[0].read_text()))
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{workdir} holds no run with a readable {FILE} ({error})") from error
     config = base.get_config()
     known = {field: value for field, value in saved.items() if field in FIELDS}
     with config.ignore_type():  # a range is checked with the others
         config.update_from_flattened_dict(known)
+    if folds:
+        config.cv.only = ""
     return config
 
 

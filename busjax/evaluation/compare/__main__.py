@@ -13,8 +13,9 @@ from etils import epath
 
 from busjax import files
 from busjax.errors import UserError
-from busjax.evaluation import study
+from busjax.evaluation import results, study
 from busjax.evaluation.compare import page, picture, published
+from busjax.evaluation.study import Study
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> None:
     if len({os.fspath(folder) for folder in options.folders}) < len(options.folders):
         raise UserError("a folder is given twice")
-    studies = [study.read(folder, options.folds) for folder in options.folders]
+    studies = [_read(folder, options.folds) for folder in options.folders]
     others = published.read(options.published) if options.published else []
     labels = page.names(studies)
     if options.out or not options.picture:
@@ -44,6 +45,14 @@ def _compare(options: argparse.Namespace) -> None:
         print(text)
     if options.picture:
         _write(options.picture, picture.draw(labels, studies, options.cases))
+
+
+def _read(folder: epath.Path, folds: tuple[int, ...]) -> Study:
+    """A study, or DIR@NAME: its results in the folders evaluation_NAME."""
+    place, sign, name = os.fspath(folder).rpartition("@")
+    if not sign or folder.exists():
+        return study.read(folder, folds)
+    return study.read(place, folds, f"{results.FOLDER}_{name}")
 
 
 def _write(path: epath.Path, content: bytes) -> None:
@@ -59,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "folders", nargs="+", type=files.locate, metavar="DIR",
-        help="folder of a run or of a cross-validation",
+        help="folder of a run or of a cross-validation; DIR@NAME: its evaluation of that name",
     )  # fmt: skip
     parser.add_argument(
         "--out", type=files.locate, metavar="FILE.html",

@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
-from busjax.evaluation import report_tables, study
+from busjax.evaluation import report_tables, results, study
 from busjax.evaluation.compare import charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.compare.tables import Table
@@ -46,8 +46,11 @@ def all_tables(
 
 
 def names(studies: Sequence[Study]) -> list[str]:
-    """What each study is called: its name, and its folder where two have the same one."""
-    plain = [one.name for one in studies]
+    """What each study is called: its name, that of the evaluation, its folder where it must be."""
+    plain = [
+        " ".join((one.name, one.results_in.removeprefix(results.FOLDER).strip("_"))).strip()
+        for one in studies
+    ]
     return [
         name if plain.count(name) == 1 else f"{name} ({one.folder})"
         for name, one in zip(plain, studies, strict=True)

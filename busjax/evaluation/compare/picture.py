@@ -77,7 +77,7 @@ def _panels(one: Study, shown: Sequence[str]) -> list[tuple[np.ndarray, np.ndarr
         folder = epath.Path(one.folder)
         if fold.index is not None:
             folder /= study.fold_name(fold.index)
-        pictures = results.read_predictions(folder)
+        pictures = results.read_predictions(folder, one.results_in)
         for index, id in enumerate(pictures.id.tolist()):
             if id in wanted:
                 mask = pictures.probability[index] >= 128

@@ -1,6 +1,7 @@
 """Comparisons: numbers computed by hand, the page, and what is wrong told in a line."""
 
 import dataclasses
+import shutil
 import subprocess
 import sys
 
@@ -216,3 +217,13 @@ def test_it_needs_no_jax():
         "sys.exit(any(name in sys.modules for name in ('jax', 'flax', 'grain')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_evaluations_of_one_run_beside_each_other(write_fold, tmp_path, capsys, monkeypatch):
+    write_fold(tmp_path / "run")
+    shutil.copytree(tmp_path / "run" / "evaluation", tmp_path / "run" / "evaluation_flips")
+    monkeypatch.chdir(tmp_path)
+    assert main(["run", "run@flips"]) == 0
+    assert "| unet flips | 9 in common | +0.000 [+0.000, +0.000]" in capsys.readouterr().out
+    assert main(["run", "run@gone"]) == 1
+    assert "images.csv is missing; evaluate the run first" in capsys.readouterr().err
