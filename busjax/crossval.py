@@ -13,7 +13,7 @@ from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import model_card, results, study
+from busjax.evaluation import model_card, results, scores, study
 from busjax.training import configuration, members, processes
 from configs import fields
 
@@ -138,8 +138,8 @@ def _sum_up(config: ConfigDict, workdir: epath.Path, results_in: str = results.F
         print(f"still to run: --config.cv.only={named}", flush=True)
         return
     found = study.read(workdir, results_in=results_in)
-    summary: dict[str, Any] = study.summarise(found)
+    summary: dict[str, Any] = scores.summarise(found)
     path = workdir / f"crossval{results_in.removeprefix(results.FOLDER)}.json"
     files.replace(path, (json.dumps(summary, indent=2) + "\n").encode())
-    print(study.table(found, summary))
+    print(scores.table(found, summary))
     print(f"cross-validation: {path}", flush=True)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from etils import epath
 
 from busjax.errors import UserError
@@ -16,23 +14,11 @@ from busjax.evaluation import results
 from busjax.evaluation.report_run import read_config
 from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
-from busjax.metrics import bootstrap
 from busjax.training.configuration import FOLD
 from configs.fields import FREE
 
 # Facts of an evaluation that all folds must share.
-_SHARED = ("source", "description", "refine", "inference")
-# Facts that are told of each fold.
-_TOLD = ("checkpoint_epoch", "checkpoint_step", "commit", "device", "date")
-_COLUMNS = {
-    "Dice": "dice_average",
-    "benign": "dice_benign",
-    "malignant": "dice_malignant",
-    "normal": "dice_normal",
-    "accuracy": "accuracy",
-    "F1": "f1_weighted",
-    "AUC": "auc_macro",
-}
+SHARED = ("source", "description", "refine", "inference")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +28,15 @@ class Fold:
     Attributes:
         index: of the fold; None: a run that is no fold.
         config: every field by its dotted name.
-        rows: one an image.
+        rows: one a test image.
+        validation: one an image that the checkpoint was chosen by; none: they were not kept.
         facts: the entries of summary.json, scores among them.
     """
 
     index: int | None
     config: dict[str, Any]
     rows: list[ImageRow]
+    validation: list[ImageRow]
     facts: dict[str, Any]
 
 
@@ -126,70 +114,14 @@ def read(directory: PathLike, only: Sequence[int] = (), results_in: str = result
     return Study(str(folder), folds, results_in)
 
 
-def measured(rows: Sequence[ImageRow]) -> bootstrap.Measured:
-    """What the resampling needs of the rows."""
-    return bootstrap.Measured(
-        *results.labels_and_probabilities(rows),
-        np.array([row.dice for row in rows]),
-        np.array([row.iou for row in rows]),
-    )
-
-
-def summarise(study: Study) -> dict[str, Any]:
-    """Scores of each fold, their mean and spread, and of all images pooled, with intervals.
-
-    'sd' is the standard deviation over the folds (n - 1). The intervals hold 95 % of the scores of
-    2,000 resamples of the pooled images, drawn by group.
-    """
-    rows = study.rows
-    pooled = results.summary_from_rows(rows)
-    by_fold = [results.summary_from_rows(fold.rows) for fold in study.folds]
-    names = [name for name in pooled if not name.startswith("n_")]
-    resampled = bootstrap.scores(bootstrap.draw([row.group for row in rows]), measured(rows))
-    first = study.folds[0]
-    summary = {
-        "name": study.name,
-        **{name: first.facts[name] for name in _SHARED if name in first.facts},
-        "protocol": study.protocol,
-        "seed": first.config.get("cv.seed"),
-        "n_images": len(rows),
-        "folds": [
-            {"fold": fold.index, **{name: fold.facts.get(name) for name in _TOLD}, **scores}
-            for fold, scores in zip(study.folds, by_fold, strict=True)
-        ],
-        "mean": {name: float(np.mean([scores[name] for scores in by_fold])) for name in names},
-        "sd": {name: _spread([scores[name] for scores in by_fold]) for name in names},
-        "pooled": pooled,
-        "interval": {name: bootstrap.interval(values) for name, values in resampled.items()},
-        "resamples": bootstrap.RESAMPLES,
-    }
-    return _without_nan(summary)
-
-
-def table(study: Study, summary: dict[str, Any]) -> str:
-    """The main scores of `summarise` for a terminal."""
-    lines = [f"{study.name}, {study.protocol}, {summary['description']}"]
-    lines.append(" " * 10 + "".join(f"{title:>11}" for title in _COLUMNS))
-
-    def line(title: str, values: dict[str, Any]) -> str:
-        cells = (values.get(key) for key in _COLUMNS.values())
-        return f"{title:10}" + "".join(f"{'-' if v is None else f'{v:.3f}':>11}" for v in cells)
-
-    lines += [line(f"fold {fold['fold']}", fold) for fold in summary["folds"]]
-    lines += [line("mean", summary["mean"]), line("sd", summary["sd"])]
-    lines.append(line("pooled", summary["pooled"]))
-    for end, title in enumerate(("95 % from", "to")):
-        lines.append(line(title, {k: ends[end] for k, ends in summary["interval"].items()}))
-    return "\n".join(lines)
-
-
 def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
     rows = results.read_rows(folder, results_in)
     facts = results.read_summary(folder, results_in)
     if not rows:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
     results.check_scores(folder, results.summary_from_rows(rows), facts)
-    return Fold(index, read_config(folder), rows, facts)
+    validation = results.read_validation(folder, results_in)
+    return Fold(index, read_config(folder), rows, validation, facts)
 
 
 def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:
@@ -198,7 +130,7 @@ def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:
     for fold in folds[1:]:
         for name in sorted((first.config.keys() | fold.config.keys()) - FREE - {"cv.only"}):
             _check_equal(folder, fold, f"config.{name}", first.config, fold.config, name)
-        for name in _SHARED:
+        for name in SHARED:
             _check_equal(folder, fold, name, first.facts, fold.facts, name)
     k = first.config.get("cv.folds", 0)
     if complete and (missing := sorted(set(range(k)) - {fold.index for fold in folds})):
@@ -226,15 +158,3 @@ def _check_equal(
             f"{other.get(name)!r} there and {one.get(name)!r} in the first; keep one "
             "cross-validation in a folder"
         )
-
-
-def _spread(values: list[float]) -> float:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-
-
-def _without_nan(tree: Any) -> Any:
-    if isinstance(tree, dict):
-        return {key: _without_nan(value) for key, value in tree.items()}
-    if isinstance(tree, list | tuple):
-        return [_without_nan(value) for value in tree]
-    return None if isinstance(tree, float) and math.isnan(tree) else tree

@@ -1,12 +1,16 @@
 """Folds are read and pooled; those that do not belong together are refused."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.evaluation import results, study
+from busjax.evaluation import results, scores, study
+from busjax.evaluation.rows import to_csv
+from busjax.metrics import calibration
 
 
 def test_a_run_is_a_study_of_its_own(write_fold, tmp_path):
@@ -22,7 +26,7 @@ def test_folds_are_pooled(write_folds, tmp_path):
     assert [fold.index for fold in found.folds] == [0, 1, 2]
     assert len(found.rows) == 24
     assert found.protocol == "3 of 3 folds"
-    summary = study.summarise(found)
+    summary = scores.summarise(found)
     every = [results.summary_from_rows(fold.rows) for fold in found.folds]
     assert summary["mean"]["f1_weighted"] == pytest.approx(
         np.mean([s["f1_weighted"] for s in every])
@@ -42,11 +46,11 @@ def test_some_of_the_folds(write_folds, tmp_path):
 def test_the_table_has_a_dash_where_there_is_no_score(write_fold, tmp_path):
     write_fold(tmp_path / "fold_0", ids=["a"])
     found = study.read(tmp_path, only=(0,))
-    summary = study.summarise(found)
+    summary = scores.summarise(found)
     assert summary["pooled"]["dice_normal"] is None
     assert summary["sd"]["accuracy"] is None
     json.dumps(summary, allow_nan=False)
-    cells = study.table(found, summary).splitlines()[2].split()
+    cells = scores.table(found, summary).splitlines()[2].split()
     assert [place for place, cell in enumerate(cells) if cell == "-"] == [4, 5, 8]
 
 
@@ -108,3 +112,33 @@ def test_a_table_that_the_summary_contradicts(write_folds, tmp_path):
 def test_no_folder(tmp_path):
     with pytest.raises(UserError, match="is not a folder"):
         study.read(tmp_path / "nothing")
+
+
+def test_each_fold_is_scaled_by_its_own_validation_images(write_fold, tmp_path):
+    """Fold 0 is ten times too sure, fold 1 as sure as it should be."""
+    rng = np.random.default_rng(0)
+    for index, temperature in enumerate((4.0, 1.0)):
+        rows = write_fold(
+            tmp_path / f"fold_{index}", index, ids=[f"{index}-{i}" for i in range(300)]
+        )
+        drawn = []
+        for row in rows:
+            p = rng.dirichlet([1, 1, 1])
+            sure = calibration.scale(p[None], 1 / temperature)[0]
+            name = CLASSES[rng.choice(3, p=p)]
+            drawn.append(
+                dataclasses.replace(row, class_name=name, predicted=CLASSES[p.argmax()],
+                                    p_benign=sure[0], p_malignant=sure[1], p_normal=sure[2])
+            )  # fmt: skip
+        folder = tmp_path / f"fold_{index}" / "evaluation"
+        (folder / "validation.csv").write_text(to_csv(drawn[:150]))
+        (folder / "images.csv").write_text(to_csv(drawn[150:]))
+        summary = {"source": "busi", "description": "BUSI", "refine": "none"}
+        (folder / "summary.json").write_text(json.dumps(summary))
+    found = study.read(tmp_path, only=(0, 1))
+    pooled = scores.summarise(found)["pooled"]
+    assert pooled["ece"] > 0.1
+    assert pooled["ece_scaled"] < 0.06
+    assert pooled["brier_scaled"] < pooled["brier"]
+    (tmp_path / "fold_1" / "evaluation" / "validation.csv").unlink()
+    assert scores.scaled(study.read(tmp_path, only=(0, 1))) == {}

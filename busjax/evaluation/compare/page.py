@@ -7,10 +7,11 @@ from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
-from busjax.evaluation import report_tables, results, study
+from busjax.evaluation import report_tables, results, scores
 from busjax.evaluation.compare import charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.compare.tables import Table
+from busjax.evaluation.report_charts import reliability_chart
 from busjax.evaluation.report_drawing import embedded
 from busjax.evaluation.report_style import STYLE
 from busjax.evaluation.study import Study
@@ -34,10 +35,11 @@ def all_tables(
     labels: Sequence[str], studies: Sequence[Study], others: Sequence[Published]
 ) -> list[Table]:
     """Every table of a comparison, in the order in which they are shown."""
-    summaries = [study.summarise(one) for one in studies]
+    summaries = [scores.summarise(one) for one in studies]
     found = [
         tables.pooled(labels, summaries),
         tables.over_folds(labels, summaries, others),
+        tables.more(labels, summaries),
     ]
     if len(studies) > 1:
         differences = [paired.difference(one, studies[0]) for one in studies[1:]]
@@ -65,6 +67,7 @@ def html(labels: Sequence[str], studies: Sequence[Study], shown: Sequence[Table]
             *(tables.html(table) for table in shown),
             _dice(labels, studies),
             _confusion(labels, studies),
+            _reliability(labels, studies),
             _origin(labels, studies),
         )
     )
@@ -128,6 +131,19 @@ def _confusion(labels: Sequence[str], studies: Sequence[Study]) -> str:
     return (
         '<section><h2>Confusion matrices</h2><p class="quiet">Images, and their share of the true '
         f'class.</p><div class="trio">{matrices}</div></section>'
+    )
+
+
+def _reliability(labels: Sequence[str], studies: Sequence[Study]) -> str:
+    figures = "".join(
+        f"<div><h3>{escape(label)}</h3>"
+        f"{embedded(reliability_chart(one.rows), f'Accuracy by confidence, {label}')}</div>"
+        for label, one in zip(labels, studies, strict=True)
+    )
+    return (
+        '<section><h2>Calibration</h2><p class="quiet">Share of right predictions by their '
+        "probability, as it is; on the line they are as sure as they are right. The size of a "
+        f'point: its images.</p><div class="trio">{figures}</div></section>'
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from busjax.errors import UserError
-from busjax.evaluation import study
+from busjax.evaluation import scores
 from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
 from busjax.metrics import bootstrap
@@ -55,5 +55,5 @@ def difference(one: Study, other: Study) -> Difference:
 def _minus(
     times: np.ndarray, ours: Sequence[ImageRow], theirs: Sequence[ImageRow]
 ) -> dict[str, np.ndarray]:
-    a, b = (bootstrap.scores(times, study.measured(rows)) for rows in (ours, theirs))
+    a, b = (bootstrap.scores(times, scores.measured(rows)) for rows in (ours, theirs))
     return {name: a[name] - b[name] for name in a}

@@ -21,6 +21,20 @@ COLUMNS = {
     "F1 weighted": "f1_weighted",
     "AUC macro": "auc_macro",
 }
+_MORE = {
+    "sensitivity, malignant": "sensitivity_at_90_malignant",
+    "ECE": "ece",
+    "ECE, scaled": "ece_scaled",
+    "Brier": "brier",
+    "Brier, scaled": "brier_scaled",
+    "HD95": "hausdorff95",
+    "ASSD": "distance",
+    "outlines": "n_outlined",
+    "lesions found": "lesion_sensitivity",
+    "false lesions": "false_lesions",
+    "mask, but normal": "n_mask_on_normal",
+    "lesion, no mask": "n_lesion_without_mask",
+}
 UNDEFINED = "–"  # noqa: RUF001  (the dash is meant)
 
 
@@ -60,6 +74,24 @@ def pooled(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
         "resamples by group). Dice and IoU per image, then averaged; two empty masks agree (1), "
         "one empty mask does not (0). Benign, malignant, normal: Dice.",
         ("", "images", *COLUMNS),
+        rows,
+    )
+
+
+def more(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
+    """Measures that fewer look for, over all test images of each study."""
+    rows = [
+        (label, [(_measure(summary["pooled"].get(key)), "") for key in _MORE.values()])
+        for label, summary in zip(labels, summaries, strict=True)
+    ]
+    return Table(
+        "More measures",
+        "Sensitivity to malignant at 90 % specificity. Expected calibration error in 15 bins, "
+        "Brier score, and both after temperature scaling by the validation images. 95 % Hausdorff "
+        "and average symmetric surface distance in pixels, over the images on which both masks "
+        "have an outline. Lesions found (overlap of one half) and false lesions an image. Images "
+        "whose mask and class contradict each other.",
+        ("", *_MORE),
         rows,
     )
 
@@ -138,6 +170,10 @@ def markdown(table: Table) -> str:
 def number(value: float | None) -> str:
     """A score with three decimals, a dash where it is undefined."""
     return UNDEFINED if value is None or math.isnan(value) else f"{value:.3f}"
+
+
+def _measure(value: float | None) -> str:
+    return str(value) if isinstance(value, int) else number(value)
 
 
 def _signed(value: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from busjax.errors import UserError
-from busjax.evaluation import results, study
+from busjax.evaluation import results, scores, study
 from busjax.evaluation.compare import page, paired, picture, published, tables
 from busjax.evaluation.compare.__main__ import main
 
@@ -64,7 +64,7 @@ def test_pairing_narrows_the_interval(studies):
     low, high = paired.difference(
         dataclasses.replace(a, folds=(dataclasses.replace(fold, rows=shifted),)), a
     ).scores["dice_average"][1:]
-    alone = study.summarise(dataclasses.replace(a, folds=(fold,)))["interval"]["dice_average"]
+    alone = scores.summarise(dataclasses.replace(a, folds=(fold,)))["interval"]["dice_average"]
     assert high - low < 0.6 * (alone[1] - alone[0])
 
 
@@ -87,7 +87,9 @@ def test_another_class_in_the_other_study(studies):
 def test_the_tables_hold_the_scores(studies):
     others = [published.Published("They", "Paper 2025", "5 folds", {"accuracy": 0.802}, {})]
     shown = page.all_tables(["a", "b", "c"], studies, others)
-    pooled, over_folds, minus = shown
+    pooled, over_folds, more, minus = shown
+    place = more.head.index("ECE") - 1
+    assert more.rows[0][1][place][0] == f"{results.summary_from_rows(studies[0].rows)['ece']:.3f}"
     column = [*tables.COLUMNS].index("accuracy") + 1
     scores = results.summary_from_rows(studies[1].rows)
     assert pooled.rows[1][1][column][0] == f"{scores['accuracy']:.3f}"
@@ -119,7 +121,7 @@ def test_the_command_writes_page_tables_and_picture(folders, tmp_path, capsys):
     assert "± 0.018" in text
     assert "&lt;i&gt;run" in html
     assert "<i>run" not in html
-    assert html.count("data:image/svg") == 3
+    assert html.count("data:image/svg") == 3 + 3  # Dice of a class, calibration of a study
     assert "http" not in html.replace("http://www.w3.org", "")
     assert len(Image.open(tmp_path / "p.png").getbbox()) == 4
     capsys.readouterr()
