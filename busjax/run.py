@@ -19,7 +19,7 @@ from busjax.errors import UserError
 from busjax.evaluation import external, results
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
-from busjax.evaluation.report import write_report
+from busjax.evaluation.report.page import write_report
 from busjax.training import checkpoint, configuration, processes
 from busjax.training.loop import train
 from configs.fields import FREE, INFERENCE, PATHS, flatten

@@ -17,7 +17,8 @@ from fsspec.implementations.local import LocalFileSystem
 from orbax.checkpoint._src.path import gcs_utils
 
 from busjax import files, run
-from busjax.evaluation import report, results
+from busjax.evaluation import results
+from busjax.evaluation.report.page import write_report
 from busjax.training import configuration
 
 RUN = "gs://bucket/folder/run"
@@ -141,7 +142,7 @@ def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
             run.train_and_evaluate(config, workdir)
     run.train_and_evaluate(configuration.load(workdir), workdir)
     run.evaluate_only(config, workdir)
-    assert str(report.write_report(RUN)) == f"{RUN}/report.html"
+    assert str(write_report(RUN)) == f"{RUN}/report.html"
 
     for name in ("config.json", "split.json", "report.html", "history.jsonl"):
         assert (bucket / name).is_file()

@@ -16,7 +16,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.data import splits
-from busjax.evaluation.report_run import Run, read_run
+from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
 
 FILE = "MODEL_CARD.md"

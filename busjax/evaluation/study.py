@@ -11,8 +11,8 @@ from etils import epath
 
 from busjax.errors import UserError
 from busjax.evaluation import results
-from busjax.evaluation.report_run import read_config
 from busjax.evaluation.rows import ImageRow
+from busjax.evaluation.run_folder import read_config
 from busjax.files import PathLike
 from busjax.training.configuration import FOLD
 from configs.fields import FREE

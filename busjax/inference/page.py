@@ -10,8 +10,8 @@ import numpy as np
 
 from busjax.classes import CLASSES
 from busjax.data.pixels import resize
-from busjax.evaluation import report_drawing as drawing
-from busjax.evaluation.report_style import STYLE
+from busjax.evaluation.report import drawing
+from busjax.evaluation.report.style import STYLE
 
 _LARGEST_SIDE = 512  # pixels, of what is drawn
 _NAMED_LESIONS = 3  # of an image, at most; predictions.json has them all

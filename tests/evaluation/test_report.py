@@ -13,9 +13,12 @@ import pytest
 from PIL import Image
 
 from busjax.errors import UserError
-from busjax.evaluation import report, report_cases, results
-from busjax.evaluation.report_run import read_run
+from busjax.evaluation import results
+from busjax.evaluation.report import cases
+from busjax.evaluation.report.__main__ import main
+from busjax.evaluation.report.page import BANNER, write_report
 from busjax.evaluation.rows import make_rows
+from busjax.evaluation.run_folder import read_run
 from busjax.metrics.segmentation import count_pixels
 from configs import unetpp
 
@@ -72,7 +75,7 @@ def run_folder(tmp_path):
 
 
 def page_of(directory):
-    return report.write_report(directory).read_text()
+    return write_report(directory).read_text()
 
 
 def test_phantoms_are_announced(run_folder):
@@ -83,7 +86,7 @@ def test_phantoms_are_announced(run_folder):
 
 def test_busi_has_no_banner(tmp_path):
     page = page_of(write_run(tmp_path, [0, 1, 2], source="busi"))
-    assert report.BANNER not in page
+    assert BANNER not in page
     assert "Tested on BUSI, n = 3: 1 benign, 1 malignant, 1 normal." in page
 
 
@@ -134,9 +137,9 @@ def test_names_are_escaped(tmp_path):
 def test_best_median_and_worst(run_folder):
     """The k-th image has k wrong pixels, so the Dice of a class falls with k."""
     run = read_run(run_folder)
-    cases = report_cases.cases_of(run, "malignant")
-    assert [case.rank for case in cases] == ["best", "median", "worst"]
-    assert [case.row.id for case in cases] == ["case1", "case4", "case7"]
+    found = cases.cases_of(run, "malignant")
+    assert [case.rank for case in found] == ["best", "median", "worst"]
+    assert [case.row.id for case in found] == ["case1", "case4", "case7"]
 
 
 def test_equal_dice_is_ranked_by_the_true_class(tmp_path):
@@ -146,8 +149,8 @@ def test_equal_dice_is_ranked_by_the_true_class(tmp_path):
         dataclasses.replace(row, dice=1.0, p_normal=p)
         for row, p in zip(run.rows, (0.5, 0.9, 0.2), strict=True)
     ]
-    cases = report_cases.cases_of(dataclasses.replace(run, rows=rows), "normal")
-    assert [case.row.id for case in cases] == ["case1", "case0", "case2"]
+    found = cases.cases_of(dataclasses.replace(run, rows=rows), "normal")
+    assert [case.row.id for case in found] == ["case1", "case0", "case2"]
 
 
 @pytest.mark.parametrize(
@@ -155,13 +158,13 @@ def test_equal_dice_is_ranked_by_the_true_class(tmp_path):
 )
 def test_few_images(tmp_path, count, ranks):
     write_run(tmp_path, [0] * count + [1])
-    assert [case.rank for case in report_cases.cases_of(read_run(tmp_path), "benign")] == ranks
+    assert [case.rank for case in cases.cases_of(read_run(tmp_path), "benign")] == ranks
     assert "<h3>Malignant</h3>" in page_of(tmp_path)
 
 
 def test_outlines_enclose_the_mask(run_folder):
     """The square of pixels 4..11 reaches from 4 to 12 when pixel edges are whole numbers."""
-    case = report_cases.cases_of(read_run(run_folder), "benign")[0]  # case0: no wrong pixel
+    case = cases.cases_of(read_run(run_folder), "benign")[0]  # case0: no wrong pixel
     (truth,) = case.truth
     assert truth.min(axis=0).tolist() == [4, 4]
     assert truth.max(axis=0).tolist() == [12, 12]
@@ -170,8 +173,8 @@ def test_outlines_enclose_the_mask(run_folder):
 
 
 def test_pixels_are_those_of_the_image(run_folder, tmp_path):
-    case = report_cases.cases_of(read_run(run_folder), "benign")[0]
-    picture = report_cases.panels(case, "x")["image"]
+    case = cases.cases_of(read_run(run_folder), "benign")[0]
+    picture = cases.panels(case, "x")["image"]
     (data,) = re.findall(r"base64,([^\"]*)", picture)
     (tmp_path / "x.png").write_bytes(base64.b64decode(data))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")), case.image)
@@ -200,7 +203,7 @@ def test_scores_that_the_table_contradicts_are_refused(run_folder):
     path = run_folder / "evaluation/summary.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "accuracy": 0.99}))
     with pytest.raises(UserError, match=r"has accuracy 0\.99, images\.csv gives"):
-        report.write_report(run_folder)
+        write_report(run_folder)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +211,7 @@ def test_scores_that_the_table_contradicts_are_refused(run_folder):
 )
 def test_incomplete_folder_is_one_line(run_folder, capsys, name):
     (run_folder / name).unlink()
-    assert report.main([str(run_folder)]) == 1
+    assert main([str(run_folder)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert Path(name).name in line
     assert not (run_folder / "report.html").exists()
@@ -217,21 +220,21 @@ def test_incomplete_folder_is_one_line(run_folder, capsys, name):
 @pytest.mark.parametrize("name", ["config.json", "history.jsonl"])
 def test_broken_files_are_one_line(run_folder, capsys, name):
     (run_folder / name).write_text("{\n")
-    assert report.main([str(run_folder)]) == 1
+    assert main([str(run_folder)]) == 1
     assert re.search(rf"{name}.*: not JSON", capsys.readouterr().err)
 
 
 def test_command(run_folder, tmp_path, capsys):
     picture = tmp_path / "overlays.png"
-    assert report.main([str(run_folder), f"--overlays={picture}"]) == 0
+    assert main([str(run_folder), f"--overlays={picture}"]) == 0
     assert capsys.readouterr().out.split() == [str(run_folder / "report.html"), str(picture)]
     pixels = np.asarray(Image.open(picture).convert("RGB")).reshape(-1, 3).astype(int)
-    for colour in (report_cases.TRUTH, report_cases.PREDICTION):
+    for colour in (cases.TRUTH, cases.PREDICTION):
         wanted = [int(colour[k : k + 2], 16) for k in (1, 3, 5)]
         assert (np.abs(pixels - wanted).max(axis=1) < 8).sum() > 500
 
 
 def test_no_jax():
     """A report can be made where only the files of a run are."""
-    code = "import sys, busjax.evaluation.report; sys.exit('jax' in sys.modules)"
+    code = "import sys, busjax.evaluation.report.__main__; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from busjax.classes import CLASSES
-from busjax.evaluation.report_charts import CLASS_COLOURS, INK, box_and_points, style, svg
+from busjax.evaluation.report.charts import CLASS_COLOURS, INK, box_and_points, style, svg
 from busjax.evaluation.study import Study
 
 _HEIGHT, _LINE = 1.0, 0.42  # inches: of axes and margins, of each study

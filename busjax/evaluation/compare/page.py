@@ -7,13 +7,14 @@ from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
-from busjax.evaluation import report_tables, results, scores
+from busjax.evaluation import results, scores
 from busjax.evaluation.compare import charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.compare.tables import Table
-from busjax.evaluation.report_charts import reliability_chart
-from busjax.evaluation.report_drawing import embedded
-from busjax.evaluation.report_style import STYLE
+from busjax.evaluation.report.charts import reliability_chart
+from busjax.evaluation.report.drawing import embedded
+from busjax.evaluation.report.style import STYLE
+from busjax.evaluation.report.tables import definition_list, matrix_table
 from busjax.evaluation.study import Study
 
 _STYLE = """
@@ -125,7 +126,7 @@ def _dice(labels: Sequence[str], studies: Sequence[Study]) -> str:
 
 def _confusion(labels: Sequence[str], studies: Sequence[Study]) -> str:
     matrices = "".join(
-        f"<div><h3>{escape(label)}</h3>{report_tables.matrix_table(one.rows)}</div>"
+        f"<div><h3>{escape(label)}</h3>{matrix_table(one.rows)}</div>"
         for label, one in zip(labels, studies, strict=True)
     )
     return (
@@ -160,7 +161,7 @@ def _origin(labels: Sequence[str], studies: Sequence[Study]) -> str:
         facts = "; ".join(f"{name} {', '.join(values)}" for name, values in told.items() if values)
         entries[label] = f"{one.folder}: {one.protocol}, {counts}; {facts}"
     return (
-        f"<section><h2>Where they come from</h2>{report_tables.definition_list(entries)}</section>"
+        f"<section><h2>Where they come from</h2>{definition_list(entries)}</section>"
         '<footer class="quiet">Every number follows from the images.csv of the folders named '
         "here.</footer>"
     )

@@ -14,7 +14,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.evaluation import results, study
-from busjax.evaluation.report_charts import MUTED, style
+from busjax.evaluation.report.charts import MUTED, style
 from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
 

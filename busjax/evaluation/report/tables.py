@@ -9,8 +9,8 @@ from html import escape
 import numpy as np
 
 from busjax.classes import CLASSES
-from busjax.evaluation.report_run import Run
 from busjax.evaluation.rows import ImageRow
+from busjax.evaluation.run_folder import Run
 from busjax.metrics.classification import confusion_matrix
 
 _COLUMNS = {  # heading: the score of a class, the score of all images

@@ -13,11 +13,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from busjax import files
 from busjax.classes import CLASSES
-from busjax.evaluation import report_drawing as drawing
-from busjax.evaluation.report_charts import MUTED, style
-from busjax.evaluation.report_drawing import PREDICTION, TRUTH
-from busjax.evaluation.report_run import Run, read_run
+from busjax.evaluation.report import drawing
+from busjax.evaluation.report.charts import MUTED, style
+from busjax.evaluation.report.drawing import PREDICTION, TRUTH
 from busjax.evaluation.rows import ImageRow
+from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
 
 

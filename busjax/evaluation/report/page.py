@@ -1,25 +1,20 @@
-"""A finished run as one HTML page to look at.
-
-python -m busjax.evaluation.report RUN [--overlays=FILE.png]
-"""
+"""A finished run as one HTML page to look at."""
 
 from __future__ import annotations
 
-import argparse
 import math
-import sys
 from html import escape
 
 from etils import epath
 
 from busjax import files
 from busjax.classes import CLASSES
-from busjax.errors import UserError
-from busjax.evaluation import report_cases, report_charts, report_tables, results
-from busjax.evaluation.report_cases import Case
-from busjax.evaluation.report_drawing import embedded
-from busjax.evaluation.report_run import Run, read_run
-from busjax.evaluation.report_style import STYLE
+from busjax.evaluation import results
+from busjax.evaluation.report import cases, charts, tables
+from busjax.evaluation.report.cases import Case
+from busjax.evaluation.report.drawing import embedded
+from busjax.evaluation.report.style import STYLE
+from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
 
 EXTERNAL = "External test: every image of another folder than this network was trained on."
@@ -64,7 +59,7 @@ def _header(run: Run) -> str:
         f"</p><h1>{escape(run.name)}</h1>"
         f'<p class="lede">Tested on {what}, n = {run.scores["n_images"]}: {counts}.</p>{external}'
         f'<p class="quiet">{escape(str(run.facts.get("description", run.facts["source"])))}</p>'
-        f'</header><div class="cards">{report_tables.cards(run)}</div>'
+        f'</header><div class="cards">{tables.cards(run)}</div>'
     )
 
 
@@ -76,25 +71,25 @@ def _external(run: Run) -> str:
 
 def _scores(run: Run) -> str:
     chart = embedded(
-        report_charts.dice_chart(run.rows),
+        charts.dice_chart(run.rows),
         "Dice of every test image by class; mean "
-        + ", ".join(f"{n} {report_tables.number(run.scores[f'dice_{n}'])}" for n in CLASSES),
+        + ", ".join(f"{n} {tables.number(run.scores[f'dice_{n}'])}" for n in CLASSES),
     )
     return (
         "<section><h2>By class</h2>"
         '<p class="quiet">Dice and IoU: per image, then averaged; two empty masks agree (1), one'
         " empty mask does not (0). In the last row sensitivity is balanced accuracy, F1 is weighted"
-        f" by class size, AUC is the mean of the classes.</p>{report_tables.class_table(run)}"
+        f" by class size, AUC is the mean of the classes.</p>{tables.class_table(run)}"
         '</section><div class="pair"><section><h2>Dice of every image</h2>'
         '<p class="quiet">Box: quartiles and median. Diamond: mean.</p>'
         f"{chart}</section><section><h2>Confusion matrix</h2>"
         '<p class="quiet">Images, and their share of the true class.</p>'
-        f"{report_tables.matrix_table(run.rows)}</section></div>"
-        f'<div class="pair"><section><h2>More measures</h2>{report_tables.more(run)}</section>'
+        f"{tables.matrix_table(run.rows)}</section></div>"
+        f'<div class="pair"><section><h2>More measures</h2>{tables.more(run)}</section>'
         "<section><h2>Calibration</h2>"
         '<p class="quiet">Share of right predictions by their probability; on the line they are as '
         "sure as they are right. The size of a point: its images.</p>"
-        f"{embedded(report_charts.reliability_chart(run.rows), 'Accuracy by confidence')}"
+        f"{embedded(charts.reliability_chart(run.rows), 'Accuracy by confidence')}"
         "</section></div>"
     )
 
@@ -102,31 +97,31 @@ def _scores(run: Run) -> str:
 def _training(run: Run) -> str:
     if not run.history:
         return ""
-    charts = {"Loss": report_charts.loss_chart, "Validation scores": report_charts.score_chart}
+    by_title = {"Loss": charts.loss_chart, "Validation scores": charts.score_chart}
     chosen = run.chosen_epoch
     mark = "" if chosen is None else f"; the checkpoint of epoch {chosen} was evaluated"
     sections = "".join(
         f"<section><h2>{name}</h2>"
         f"{embedded(chart(run.history, chosen), f'{name} by epoch{mark}')}</section>"
-        for name, chart in charts.items()
+        for name, chart in by_title.items()
     )
     return f'<div class="pair">{sections}</div>'
 
 
 def _cases(run: Run) -> str:
-    shown = {name: report_cases.cases_of(run, name) for name in CLASSES}
+    shown = {name: cases.cases_of(run, name) for name in CLASSES}
     groups = "".join(
         f"<h3>{name.capitalize()}</h3>"
-        + "".join(_case(case, f"{name}-{case.rank}") for case in cases)
-        for name, cases in shown.items()
-        if cases
+        + "".join(_case(case, f"{name}-{case.rank}") for case in found)
+        for name, found in shown.items()
+        if found
     )
     return (
         '<section class="long"><h2>Best, median and worst</h2>'
         '<p class="quiet">Of each class by Dice; where Dice is equal, by the probability of the'
         " true class.</p>"
-        f'<ul class="legend"><li><i style="border-color:{report_cases.TRUTH}"></i>annotation</li>'
-        f'<li><i style="border-color:{report_cases.PREDICTION}"></i>prediction</li></ul>'
+        f'<ul class="legend"><li><i style="border-color:{cases.TRUTH}"></i>annotation</li>'
+        f'<li><i style="border-color:{cases.PREDICTION}"></i>prediction</li></ul>'
         f"{groups}</section>"
     )
 
@@ -137,7 +132,7 @@ def _case(case: Case, identifier: str) -> str:
     panels = "".join(
         f'<figure role="img" aria-label="{name} of {escape(row.id)}">{svg}'
         f"<figcaption>{name}{'' if outlines[name] else ': no lesion'}</figcaption></figure>"
-        for name, svg in report_cases.panels(case, identifier).items()
+        for name, svg in cases.panels(case, identifier).items()
     )
     verdict = "right" if row.predicted == row.class_name else "wrong"
     return (
@@ -159,12 +154,12 @@ def _facts(run: Run) -> str:
         minutes = sum(entry["seconds"] for entry in run.history) / 60
         facts |= {"epochs": len(run.history), "minutes of training": f"{minutes:.1f}"}
     changed = run.changed_fields()
-    changes = report_tables.definition_list(changed) if changed else "<p>None.</p>"
+    changes = tables.definition_list(changed) if changed else "<p>None.</p>"
     fields = "".join(
         f"<li><code>{escape(f'{name} = {value}')}</code></li>" for name, value in run.config.items()
     )
     return (
-        f'<div class="pair"><section><h2>This run</h2>{report_tables.definition_list(facts)}'
+        f'<div class="pair"><section><h2>This run</h2>{tables.definition_list(facts)}'
         "</section><section><h2>Config</h2>"
         f'<p class="quiet">Fields that are not the default.</p>{changes}</section></div>'
         f"<section><details><summary>All {len(run.config)} config fields</summary>"
@@ -172,26 +167,3 @@ def _facts(run: Run) -> str:
         '<footer class="quiet">Every score follows from evaluation/images.csv; it was computed'
         " from that file again for this page.</footer>"
     )
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Writes the report of a run folder; 1 and one line when that cannot be done."""
-    parser = argparse.ArgumentParser(description="Writes report.html in the folder of a run.")
-    parser.add_argument("run", type=files.locate, help="folder of the run, e.g. runs/unet")
-    parser.add_argument(
-        "--overlays", type=files.locate, metavar="PNG", help="also a picture of overlays"
-    )
-    options = parser.parse_args(arguments)
-    try:
-        print(write_report(options.run))
-        if options.overlays:
-            report_cases.overlay_figure(options.run, options.overlays)
-            print(options.overlays)
-    except (UserError, OSError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
