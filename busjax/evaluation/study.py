@@ -15,7 +15,8 @@ from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.run_folder import read_config
 from busjax.files import PathLike
 from busjax.training.configuration import FOLD
-from configs.fields import FREE
+from configs import base
+from configs.fields import FREE, flatten
 
 # Facts of an evaluation that all folds must share.
 SHARED = ("source", "description", "refine", "inference")
@@ -127,9 +128,12 @@ def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
 def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:
     """Raises a UserError unless the folds are of one cross-validation."""
     first = folds[0]
-    for fold in folds[1:]:
-        for name in sorted((first.config.keys() | fold.config.keys()) - FREE - {"cv.only"}):
-            _check_equal(folder, fold, f"config.{name}", first.config, fold.config, name)
+    # A fold of an earlier version lacks fields, which had their defaults then.
+    defaults = flatten(base.get_config().to_dict())
+    settings = [{**defaults, **fold.config} for fold in folds]
+    for fold, own in zip(folds[1:], settings[1:], strict=True):
+        for name in sorted((settings[0].keys() | own.keys()) - FREE - {"cv.only"}):
+            _check_equal(folder, fold, f"config.{name}", settings[0], own, name)
         for name in SHARED:
             _check_equal(folder, fold, name, first.facts, fold.facts, name)
     k = first.config.get("cv.folds", 0)

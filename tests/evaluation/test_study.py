@@ -75,6 +75,15 @@ def test_fields_that_change_no_result_may_differ(write_folds, tmp_path):
     assert len(study.read(tmp_path).folds) == 3
 
 
+def test_a_fold_of_an_earlier_version_lacks_fields(write_folds, tmp_path):
+    """Which had their defaults then."""
+    write_folds(tmp_path, inference={"flips": "none"})
+    assert len(study.read(tmp_path).folds) == 3
+    write_folds(tmp_path, inference={"flips": "both"})
+    with pytest.raises(UserError, match=r"config\.inference\.flips is 'both' there and 'none'"):
+        study.read(tmp_path)
+
+
 def test_a_fold_that_is_not_there(write_fold, tmp_path):
     write_fold(tmp_path / "fold_0", 0)
     with pytest.raises(UserError, match=r"lacks fold_1 of 3 folds: .*--config\.cv\.only=1,2"):
