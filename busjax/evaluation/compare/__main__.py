@@ -36,7 +36,7 @@ def _compare(options: argparse.Namespace) -> None:
     others = published.read(options.published) if options.published else []
     labels = page.names(studies)
     if options.out or not options.picture:
-        shown = page.all_tables(labels, studies, others)
+        shown = page.all_tables(labels, studies, others, options.tables)
         text = page.markdown(studies, shown)
     if options.out:
         _write(options.out, page.html(labels, studies, shown).encode())
@@ -78,6 +78,10 @@ def _parser() -> argparse.ArgumentParser:
         "--folds", type=_folds, default=(), metavar="0,1", help="these folds only [all]"
     )
     parser.add_argument(
+        "--tables", type=_tables, default=page.TABLES, metavar="NAME,NAME",
+        help=f"of {', '.join(page.TABLES)}, these only [all]",
+    )  # fmt: skip
+    parser.add_argument(
         "--published", type=files.locate, metavar="FILE.csv",
         help="scores of others: name,source,protocol,dice_average,dice_average_sd,...",
     )  # fmt: skip
@@ -90,6 +94,14 @@ def _parser() -> argparse.ArgumentParser:
         help="images of the picture [of each class one of median Dice]",
     )  # fmt: skip
     return parser
+
+
+def _tables(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    if unknown := set(names) - set(page.TABLES):
+        known = ", ".join(page.TABLES)
+        raise argparse.ArgumentTypeError(f"'{min(unknown)}' is none of {known}")
+    return names
 
 
 def _folds(text: str) -> tuple[int, ...]:

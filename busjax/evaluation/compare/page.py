@@ -32,20 +32,30 @@ main { max-width: 1400px; }
 """
 
 
+TABLES = ("images", "folds", "more", "differences")
+"""Over all images, over folds, further measures, differences from the first study."""
+
+
 def all_tables(
-    labels: Sequence[str], studies: Sequence[Study], others: Sequence[Published]
+    labels: Sequence[str],
+    studies: Sequence[Study],
+    others: Sequence[Published],
+    wanted: Sequence[str] = TABLES,
 ) -> list[Table]:
-    """Every table of a comparison, in the order in which they are shown."""
+    """The tables of a comparison, of `TABLES`, in the order in which they are wanted."""
     summaries = [scores.summarise(one) for one in studies]
-    found = [
-        tables.pooled(labels, summaries),
-        tables.over_folds(labels, summaries, others),
-        tables.more(labels, summaries),
-    ]
-    if len(studies) > 1:
-        differences = [paired.difference(one, studies[0]) for one in studies[1:]]
-        found.append(tables.differences(labels[1:], labels[0], differences))
-    return found
+
+    def differences() -> Table:
+        found = [paired.difference(one, studies[0]) for one in studies[1:]]
+        return tables.differences(labels[1:], labels[0], found)
+
+    makers = {
+        "images": lambda: tables.pooled(labels, summaries),
+        "folds": lambda: tables.over_folds(labels, summaries, others),
+        "more": lambda: tables.more(labels, summaries),
+        "differences": differences,
+    }
+    return [makers[name]() for name in wanted if name != "differences" or len(studies) > 1]
 
 
 def names(studies: Sequence[Study]) -> list[str]:

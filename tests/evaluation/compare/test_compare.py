@@ -1,6 +1,7 @@
 """Comparisons: numbers computed by hand, the page, and what is wrong told in a line."""
 
 import dataclasses
+import re
 import shutil
 import subprocess
 import sys
@@ -127,6 +128,11 @@ def test_the_command_writes_page_tables_and_picture(folders, tmp_path, capsys):
     capsys.readouterr()
     assert main(arguments[:2]) == 0
     assert "### Minus unet" in capsys.readouterr().out
+    assert main([*arguments[:2], "--tables=more,images"]) == 0
+    titles = re.findall("### (.*)", capsys.readouterr().out)
+    assert titles == ["More measures", "All test images"]
+    with pytest.raises(SystemExit):
+        main([*arguments[:2], "--tables=image"])
 
 
 def test_two_of_one_name_are_told_apart(studies):

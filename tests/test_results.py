@@ -1,0 +1,36 @@
+"""The tables of docs/results.md are those that `compare` makes of the committed rows, with no GPU.
+
+Each stands under a comment with its command; where rows were added, paste the new output.
+"""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from busjax.evaluation.compare.__main__ import main
+
+ROOT = Path(__file__).parent.parent
+PAGE = (ROOT / "docs" / "results.md").read_text()
+BLOCKS = re.findall(
+    r"<!-- python -m busjax\.evaluation\.compare (.*?) -->\n(.*?)<!-- end -->", PAGE, re.DOTALL
+)
+NUMBER = re.compile(r"[+-]?\d+\.\d+")
+
+
+def test_there_are_tables():
+    assert len(BLOCKS) == PAGE.count("<!-- python") == PAGE.count("<!-- end") > 0
+
+
+@pytest.mark.parametrize("arguments", [arguments for arguments, _ in BLOCKS])
+def test_the_tables_are_those_of_the_rows(arguments, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    written = dict(BLOCKS)[arguments].strip()
+    assert main(shlex.split(arguments.replace("\n", " "))) == 0
+    made = capsys.readouterr().out.strip()
+    assert NUMBER.sub("#", written) == NUMBER.sub("#", made)
+    for ours, theirs in zip(NUMBER.findall(written), NUMBER.findall(made), strict=True):
+        # The last digit may be rounded otherwise, and resamples may be drawn otherwise by another
+        # version of NumPy.
+        assert float(ours) == pytest.approx(float(theirs), abs=0.0021)
