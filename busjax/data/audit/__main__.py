@@ -1,0 +1,84 @@
+"""Finds duplicates and contradictions in a BUSI folder.
+
+python -m busjax.data.audit --dir=FOLDER --out=audit.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from etils import epath
+from tqdm import tqdm
+
+from busjax import files
+from busjax.data.audit import overrides, pairs
+from busjax.data.audit.page import page
+from busjax.data.audit.run import Audit, audit, to_json
+from busjax.data.audit.source import Folder
+from busjax.errors import UserError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does what the command line asks for and returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        _audit(options)
+    except (UserError, OSError) as error:
+        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("busjax: stopped; nothing was written", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _audit(options: argparse.Namespace) -> None:
+    folder = Folder(options.dir)
+    source = folder.source
+    decided = (
+        overrides.read(options.overrides, source.ids)
+        if options.overrides
+        else overrides.Overrides()
+    )
+    records = [source[index] for index in range(len(source))]
+    total = pairs.steps(len(records))
+    with tqdm(total=total, unit="step", disable=not sys.stderr.isatty()) as bar:
+        found = audit(records, folder.coloured(), decided, bar.update)
+    content = to_json(found) | {"unusable": [list(problem) for problem in source.skipped]}
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    files.replace(options.out, (json.dumps(content, indent=1) + "\n").encode())
+    shown = options.out.with_suffix(".html")
+    files.replace(shown, page(found, source.skipped).encode())
+    print(_told(found, options.out, shown))
+
+
+def _told(found: Audit, out: epath.Path, shown: epath.Path) -> str:
+    inside = sum(len(group.members) for group in found.groups)
+    return (
+        f"{len(found.records)} images; {inside} of them in {len(found.groups)} groups, "
+        f"{len(found.objections)} objections\n{out}\n{shown}"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m busjax.data.audit", description="Finds duplicates in a BUSI folder."
+    )
+    parser.add_argument(
+        "--dir", required=True, type=files.locate, help="the folder with the class folders"
+    )
+    parser.add_argument(
+        "--out", required=True, type=files.locate, metavar="FILE.json",
+        help="groups and objections; FILE.html shows them",
+    )  # fmt: skip
+    parser.add_argument(
+        "--overrides", type=files.locate, metavar="FILE.csv",
+        help="what a person decided: action,one,other; join, part or drop",
+    )  # fmt: skip
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""Every pair of images of a set that are one, or one mirrored."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from busjax.data.audit import candidates
+from busjax.data.audit.alignment import Match, Rule, align
+from busjax.data.audit.features import Features, describe, shrunk
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """Two images that were laid on each other, and how.
+
+    Attributes:
+        one, other: their positions, `one` below `other`.
+        mirrored: the one was mirrored left to right for it.
+        match: of the shrunk (and mirrored) images.
+    """
+
+    one: int
+    other: int
+    mirrored: bool
+    match: Match
+
+
+def steps(count: int) -> int:
+    """How often `find` tells of its progress, at most, on so many images."""
+    return 5 * count
+
+
+def find(
+    images: Sequence[np.ndarray],
+    rule: Rule = Rule(),  # noqa: B008  (it is frozen)
+    told: Callable[[int], object] = lambda count: None,
+) -> list[Pair]:
+    """Finds the pairs that are one image, the best match of each pair, in ascending order.
+
+    Args:
+        images: each (H, W) uint8 of any size.
+        rule: from when on two are one.
+        told: called with the steps that were made, see `steps`.
+    """
+    small = [shrunk(image) for image in images]
+    flipped = [np.ascontiguousarray(image[:, ::-1]) for image in small]
+    with ThreadPoolExecutor() as pool:  # OpenCV works outside of Python's lock
+        features = _told(pool.map(describe, small), told)
+        mirrored = _told(pool.map(describe, flipped), told)
+        plain = candidates.propose(features, features, told)
+        wanted = {(min(pair), max(pair), False) for pair in plain}
+        wanted |= {(*pair, True) for pair in candidates.propose(mirrored, features, told)}
+
+        def lay(pair: tuple[int, int, bool]) -> Pair | None:
+            one, other, is_mirrored = pair
+            queries, pixels = (mirrored, flipped) if is_mirrored else (features, small)
+            match = align(pixels[one], queries[one], small[other], features[other])
+            if match is None or not match.satisfies(rule):
+                return None
+            return Pair(min(one, other), max(one, other), is_mirrored, match)
+
+        laid = [pair for pair in pool.map(lay, sorted(wanted)) if pair is not None]
+    told(len(images))
+    best: dict[tuple[int, int], Pair] = {}
+    for pair in laid:
+        before = best.get((pair.one, pair.other))
+        if before is None or pair.match.inliers > before.match.inliers:
+            best[pair.one, pair.other] = pair
+    return [best[key] for key in sorted(best)]
+
+
+def _told(described: Iterable[Features], told: Callable[[int], object]) -> list[Features]:
+    found = []
+    for features in described:
+        told(1)
+        found.append(features)
+    return found
