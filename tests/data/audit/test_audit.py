@@ -1,0 +1,149 @@
+"""A folder is audited from the command line: groups, objections, page, a second run."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from busjax.benchmark import audit as benchmark
+from busjax.classes import CLASSES
+from busjax.data.audit import objections
+from busjax.data.audit.__main__ import main
+
+
+@pytest.fixture(scope="module")
+def folder(phantoms, changes, tmp_path_factory):
+    """Eighteen phantoms; benign (7) is a copy of (1), malignant (7) of benign (2)."""
+    root = tmp_path_factory.mktemp("busi")
+    rng = np.random.default_rng(0)
+    numbers = dict.fromkeys(CLASSES, 0)
+
+    def write(image, mask, name):
+        numbers[name] += 1
+        stem = root / name / f"{name} ({numbers[name]})"
+        stem.parent.mkdir(exist_ok=True)
+        Image.fromarray(image).save(f"{stem}.png")
+        if mask is not None:
+            Image.fromarray(mask).save(f"{stem}_mask.png")
+
+    first = {}
+    for record in phantoms:
+        name = CLASSES[record.label]
+        first.setdefault(name, []).append(record)
+        write(record.image, None if name == "normal" else record.mask * 255, name)
+    one, two = first["benign"][:2]
+    write(changes["rescaled"](one.image, rng), cv2.resize(one.mask * 255, (190, 140)), "benign")
+    write(changes["written on"](two.image, rng), np.roll(two.mask * 255, 60, axis=1), "malignant")
+    (root / "normal" / "normal (99).png").write_text("no image")
+    return root
+
+
+@pytest.fixture(scope="module")
+def audited(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("audit") / "new" / "audit.json"
+    assert main([f"--dir={folder}", f"--out={out}"]) == 0
+    return out
+
+
+def test_groups_and_their_representatives(audited):
+    found = json.loads(audited.read_text())
+    assert [group["members"] for group in found["groups"]] == [
+        ["benign (1)", "benign (7)"],
+        ["benign (2)", "malignant (7)"],
+    ]
+    first, second = found["groups"]
+    assert (first["representative"], first["why"]) == ("benign (1)", "most pixels")
+    assert (second["representative"], second["why"]) == ("benign (2)", "fewest objections")
+    assert first["pairs"][0]["inliers"] >= found["rule"]["inliers"]
+    assert len(found["images"]) == 20
+
+
+def test_objections(audited):
+    found = json.loads(audited.read_text())
+    by_kind = {objection["kind"]: objection for objection in found["objections"]}
+    assert by_kind["two classes"]["ids"] == ["benign (2)", "malignant (7)"]
+    assert by_kind["masks disagree"]["ids"] == ["benign (2)", "malignant (7)"]
+    assert ["malignant (7)"] in [o["ids"] for o in found["objections"] if o["kind"] == "burned in"]
+    assert "benign (1)" not in {id for o in found["objections"] for id in o["ids"]}
+    ((file, reason),) = found["unusable"]
+    assert file == "normal/normal (99).png"
+    assert "cannot be decoded" in reason
+
+
+def test_the_page_shows_each_group(audited):
+    page = audited.with_suffix(".html").read_text()
+    assert page.count("<h2>Group") == 2
+    assert page.count("<img ") == 4
+    assert "kept: fewest objections" in page
+    assert "normal/normal (99).png" in page
+    assert "http" not in page
+
+
+def test_a_second_run_respects_a_person(folder, tmp_path, capsys):
+    decided = tmp_path / "o.csv"
+    decided.write_text(
+        "action,one,other\npart,benign (1),benign (7)\njoin,normal (1),normal (2)\n"
+        "drop,benign (2),\n"
+    )
+    out = tmp_path / "audit.json"
+    assert main([f"--dir={folder}", f"--out={out}", f"--overrides={decided}"]) == 0
+    found = json.loads(out.read_text())
+    assert [group["members"] for group in found["groups"]] == [["normal (1)", "normal (2)"]]
+    assert found["overrides"]["dropped"] == ["benign (2)"]
+    assert "20 images; 2 of them in 1 groups" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dir=gone"], "is no BUSI folder"),
+        (["--overrides=gone.csv"], "the overrides 'gone.csv' cannot be read"),
+    ],
+)
+def test_one_clear_line(folder, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert main([f"--dir={folder}", "--out=a.json", *arguments]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("busjax: ")
+    assert message in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_wrong_with_an_image(phantoms):
+    record = next(record for record in phantoms if record.mask.any())
+
+    def kinds(**changed):
+        changed = type(record)(**{**vars(record), **changed})
+        return [objection.kind for objection in objections.of_image(changed, coloured=False)]
+
+    assert kinds() == []
+    tiny, cut = np.zeros_like(record.mask), np.zeros_like(record.mask)
+    tiny[100:104, 100:104] = 1
+    assert kinds(mask=tiny) == ["tiny mask"]
+    cut[:60, 40:100] = 1
+    assert kinds(mask=cut) == ["mask at the border"]
+    (found,) = objections.of_image(type(record)(**{**vars(record), "mask": cut}), False)
+    assert found.detail == "top"
+    assert [o.kind for o in objections.of_image(record, coloured=True)] == ["colour"]
+
+
+def test_colour():
+    grey = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    assert not objections.has_colour(grey)
+    grey[:2, :2, 0] += 100
+    assert objections.has_colour(grey)
+
+
+def test_figures_against_the_lists():
+    letter = {"a": "a", "b": "a", "c": "a", "d": "d", "e": "e", "f": "f"}
+    found = benchmark.measure(
+        letter, {"a": 0, "b": 0, "d": 1, "e": 1}, [("a", "b"), ("d", "e")], letter, {"d", "f"}
+    )
+    assert (found.listed, found.listed_found) == (3, 1)
+    assert (found.dropped, found.dropped_found) == (4, 3)  # c is in no group
+    assert found.disputed == (("d", "e"),)
+    assert "1 supported by no list: d and e" in str(found)
+    one, two = benchmark.halves(letter)
+    assert (one, two) == (["a", "b", "c", "e"], ["d", "f"])
