@@ -60,8 +60,10 @@ def _data() -> ConfigDict:
     data.dir = ""  # the BUSI folder; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
     data.tfds = "busi/all"  # for 'tfds': 'busi/all' | 'busi/curated_450' | 'busi/letter_529'
     data.tfds_dir = ""  # folder of the prepared TFDS sets; '': $TFDS_DATA_DIR, else in the home
-    data.curation = "none"  # 'none' | CSV file: the 450-list or the letter's list (sets, groups)
-    data.groups = ""  # CSV file: the letter's list, taken for its groups only; '': by curation
+    data.curation = (
+        "none"  # 'none' | 'audit' (made once) | a file: an audit, or a list made by hand
+    )
+    data.groups = ""  # 'audit' or a file, as above, taken for its groups only; '': by curation
     data.on_bad = "error"  # a bad file: 'error' (name them all and stop) | 'skip' (list, go on)
     data.image_size = 128  # pixels a side, after resizing
     data.phantom_count = 400  # synthetic images, the classes in turn

@@ -105,6 +105,15 @@ def find_folder(directory: PathLike) -> epath.Path:
     )
 
 
+def list_ids(directory: PathLike) -> list[str]:
+    """The ids of a folder's images by the names of its files; nothing is decoded.
+
+    Raises:
+        UserError: no BUSI folder.
+    """
+    return [entry.id for entry in _scan(find_folder(directory))[0]]
+
+
 @dataclasses.dataclass(frozen=True)
 class _Entry:
     """The files of one image."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
+import json
 import re
 
 from etils import epath
@@ -25,14 +26,16 @@ class Curation:
         keep: ids to use.
         groups: id -> name of its group (the id of the group's first image), for all ids of the
             list, kept or not; empty where the list knows no groups.
+        known: all ids of which it says something; empty: it may leave some out.
     """
 
     keep: frozenset[str]
     groups: dict[str, str]
+    known: frozenset[str] = frozenset()
 
 
 def read_list(path: epath.Path) -> Curation:
-    """Reads a curation list in either of its two published forms.
+    """Reads a curation list in either of its two published forms, or an audit.
 
     `class;id`: the images to keep, without groups; 'Curated BUSI' of Aumente-Maestro, Diez and
     Remeseiro, Computer Methods and Programs in Biomedicine 2025, 108540.
@@ -41,9 +44,14 @@ def read_list(path: epath.Path) -> Curation:
     Karwat and Zolek, Data in Brief 48, 2023, 109247. The first image of each group is kept, a
     group with an objection is not.
 
+    A JSON file of `busjax.data.audit`: the representative of each group is kept, but for groups
+    that hold one image under two classes, and every image in no group that no one dropped.
+
     Raises:
         UserError: no such file, other columns, or a row that names no BUSI image.
     """
+    if path.suffix == ".json":
+        return _read_audit(path)
     rows = _read_rows(path)
     header = rows[0] if rows else []
     if header == _KEPT_COLUMNS:
@@ -54,6 +62,31 @@ def read_list(path: epath.Path) -> Curation:
         f"'{path}' is no curation list: its first line is '{';'.join(header)}',"
         f" expected '{';'.join(_KEPT_COLUMNS)}' or '{';'.join(_LETTER_COLUMNS)}'."
     )
+
+
+def _read_audit(path: epath.Path) -> Curation:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        classes = dict(found["images"])
+        members = [tuple(group["members"]) for group in found["groups"]]
+        chosen = [group["representative"] for group in found["groups"]]
+        dropped = set(found["overrides"]["dropped"])
+        unusable = {epath.Path(file).stem for file, _ in found["unusable"]}
+        groups = {id: ids[0] for ids in members for id in ids}
+        sound = {
+            best
+            for best, ids in zip(chosen, members, strict=True)
+            if len({classes[id] for id in ids}) == 1
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(
+            f"'{path}' is no audit ({type(error).__name__}: {error}): give a file that "
+            "busjax.data.audit wrote"
+        ) from error
+    alone = classes.keys() - groups.keys()
+    groups |= {id: id for id in alone}
+    keep = frozenset((sound | alone) - dropped)
+    return Curation(keep, groups, known=frozenset(classes) | unusable)
 
 
 def _read_rows(path: epath.Path) -> list[list[str]]:

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.data import busi
-from busjax.data.curation import read_list
+from busjax.data.curation import Curation, read_list
 from busjax.data.phantom import PhantomSource
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
@@ -79,13 +79,30 @@ def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
 def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:
     keep, groups = None, {}
     if data.curation != "none":
-        curation = read_list(files.locate(data.curation, cwd))
+        curation = _read_list(data.curation, directory, cwd)
         keep, groups = curation.keep, curation.groups
     if data.groups:
-        groups = read_list(files.locate(data.groups, cwd)).groups
+        groups = _read_list(data.groups, directory, cwd).groups
         if not groups:
             raise UserError(
                 f"config.data.groups: '{data.groups}' is a list without groups;"
-                " give the letter's list (ID;Filename;Objection;Annotation)."
+                " give the letter's list (ID;Filename;Objection;Annotation), or an audit."
             )
     return busi.BusiSource(directory, data.on_bad, groups, keep)
+
+
+def _read_list(given: str, directory: epath.Path, cwd: PathLike) -> Curation:
+    """A list, or an audit: a file, or 'audit', which is made of the folder itself."""
+    if given == "audit":
+        from busjax.data.audit.cache import cached  # which few need
+
+        path = cached(directory)
+    else:
+        path = files.locate(given, cwd)
+    curation = read_list(path)
+    if curation.known and (new := sorted(set(busi.list_ids(directory)) - curation.known)):
+        raise UserError(
+            f"'{path}' is the audit of other images: it lacks {len(new)} of the folder's, such as "
+            f"'{new[0]}'; audit the folder again"
+        )
+    return curation

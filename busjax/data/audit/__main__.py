@@ -6,17 +6,13 @@ python -m busjax.data.audit --dir=FOLDER --out=audit.json
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from etils import epath
-from tqdm import tqdm
 
 from busjax import files
-from busjax.data.audit import overrides, pairs
-from busjax.data.audit.page import page
-from busjax.data.audit.run import Audit, audit, to_json
-from busjax.data.audit.source import Folder
+from busjax.data.audit.cache import make
+from busjax.data.audit.run import Audit
 from busjax.errors import UserError
 
 
@@ -35,22 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    folder = Folder(options.dir)
-    source = folder.source
-    decided = (
-        overrides.read(options.overrides, source.ids)
-        if options.overrides
-        else overrides.Overrides()
-    )
-    records = [source[index] for index in range(len(source))]
-    total = pairs.steps(len(records))
-    with tqdm(total=total, unit="step", disable=not sys.stderr.isatty()) as bar:
-        found = audit(records, folder.coloured(), decided, bar.update)
-    content = to_json(found) | {"unusable": [list(problem) for problem in source.skipped]}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    files.replace(options.out, (json.dumps(content, indent=1) + "\n").encode())
-    shown = options.out.with_suffix(".html")
-    files.replace(shown, page(found, source.skipped).encode())
+    found, shown = make(options.dir, options.out, options.overrides)
     print(_told(found, options.out, shown))
 
 

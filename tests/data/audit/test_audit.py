@@ -2,42 +2,12 @@
 
 import json
 
-import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from busjax.benchmark import audit as benchmark
-from busjax.classes import CLASSES
 from busjax.data.audit import objections
 from busjax.data.audit.__main__ import main
-
-
-@pytest.fixture(scope="module")
-def folder(phantoms, changes, tmp_path_factory):
-    """Eighteen phantoms; benign (7) is a copy of (1), malignant (7) of benign (2)."""
-    root = tmp_path_factory.mktemp("busi")
-    rng = np.random.default_rng(0)
-    numbers = dict.fromkeys(CLASSES, 0)
-
-    def write(image, mask, name):
-        numbers[name] += 1
-        stem = root / name / f"{name} ({numbers[name]})"
-        stem.parent.mkdir(exist_ok=True)
-        Image.fromarray(image).save(f"{stem}.png")
-        if mask is not None:
-            Image.fromarray(mask).save(f"{stem}_mask.png")
-
-    first = {}
-    for record in phantoms:
-        name = CLASSES[record.label]
-        first.setdefault(name, []).append(record)
-        write(record.image, None if name == "normal" else record.mask * 255, name)
-    one, two = first["benign"][:2]
-    write(changes["rescaled"](one.image, rng), cv2.resize(one.mask * 255, (190, 140)), "benign")
-    write(changes["written on"](two.image, rng), np.roll(two.mask * 255, 60, axis=1), "malignant")
-    (root / "normal" / "normal (99).png").write_text("no image")
-    return root
 
 
 @pytest.fixture(scope="module")

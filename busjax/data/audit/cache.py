@@ -1,0 +1,70 @@
+"""The audit of a folder, made once and kept until a file of the folder changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+
+from etils import epath
+from tqdm import tqdm
+
+from busjax import files
+from busjax.data.audit import overrides, pairs
+from busjax.data.audit.page import page
+from busjax.data.audit.run import Audit, audit, to_json
+from busjax.data.audit.source import Folder
+from busjax.data.busi import find_folder
+from busjax.files import PathLike
+
+
+def make(
+    directory: PathLike, out: epath.Path, overrides_from: PathLike | None = None
+) -> tuple[Audit, epath.Path]:
+    """Audits a folder; writes `out` and a page beside it, and returns the audit and the page.
+
+    Raises:
+        UserError: no BUSI folder; overrides that are wrong.
+    """
+    folder = Folder(directory)
+    source = folder.source
+    decided = (
+        overrides.read(overrides_from, source.ids) if overrides_from else overrides.Overrides()
+    )
+    records = [source[index] for index in range(len(source))]
+    total = pairs.steps(len(records))
+    with tqdm(total=total, unit="step", disable=not sys.stderr.isatty()) as bar:
+        found = audit(records, folder.coloured(), decided, bar.update)
+    content = to_json(found) | {"unusable": [list(problem) for problem in source.skipped]}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    shown = out.with_suffix(".html")
+    files.replace(shown, page(found, source.skipped).encode())
+    files.replace(out, (json.dumps(content, indent=1) + "\n").encode())
+    return found, shown
+
+
+def cached(directory: PathLike) -> epath.Path:
+    """The audit of a folder, without overrides, in the user's cache; made where it is not there.
+
+    It is found again by the names and contents of all files of the folder.
+
+    Raises:
+        UserError: no BUSI folder.
+    """
+    root = find_folder(directory)
+    kept = epath.Path(os.environ.get("XDG_CACHE_HOME") or epath.Path("~/.cache").expanduser())
+    path = kept / "busjax" / f"audit-{_digest(root)}.json"
+    if not path.exists():
+        print(f"auditing {root}, once: about a minute for 780 images", flush=True)
+        make(root, path)
+    print(f"audit: {path} (to look at: {path.with_suffix('.html')})", flush=True)
+    return path
+
+
+def _digest(root: epath.Path) -> str:
+    total = hashlib.blake2b(digest_size=12)
+    for path in sorted(path for path in root.glob("*/*") if path.is_file()):
+        content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
+        total.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
+    return total.hexdigest()
