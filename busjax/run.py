@@ -83,7 +83,7 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
     """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
 
     def read() -> RecordSource:
-        check_same_run(config, workdir, FREE | INFERENCE)
+        check_same_run(config, workdir, FREE | INFERENCE | external.DATA)
         return open_source(external.of_folder(config))
 
     source = processes.together(read)

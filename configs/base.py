@@ -56,8 +56,10 @@ def _model() -> ConfigDict:
 
 def _data() -> ConfigDict:
     data = ConfigDict()
-    data.source = "auto"  # 'busi' | 'tfds' | 'phantom' | 'auto' (BUSI if found, else phantoms)
-    data.dir = ""  # the BUSI folder; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
+    # 'busi' | 'table' (a CSV lists the images) | 'tfds' | 'phantom' | 'auto' (BUSI, else phantoms)
+    data.source = "auto"
+    data.dir = ""  # the folder; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
+    data.table = _table()
     data.tfds = "busi/all"  # for 'tfds': 'busi/all' | 'busi/curated_450' | 'busi/letter_529'
     data.tfds_dir = ""  # folder of the prepared TFDS sets; '': $TFDS_DATA_DIR, else in the home
     data.curation = (
@@ -76,6 +78,20 @@ def _data() -> ConfigDict:
     data.threads = 2  # that decode and augment
     data.prefetch = 4  # batches made ahead of the step
     return data
+
+
+def _table() -> ConfigDict:
+    table = ConfigDict()
+    table.file = "images.csv"  # the table, in data.dir; its first line names the columns
+    table.delimiter = ","
+    table.image = (
+        "{image}"  # path in data.dir: {COLUMN} is its cell; {COLUMN|old|new} the cell with
+    )
+    table.mask = "{mask}"  # a text exchanged, such as 'Masks/{ID|bus|mask}.png'; normal: not read
+    table.label = "label"  # column of the class
+    table.labels = ""  # classes of other labels, such as 'B=benign,M=malignant'
+    table.group = ""  # column of the patient or case, never parted by a split; '': each its own
+    return table
 
 
 def _augment() -> ConfigDict:

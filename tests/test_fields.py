@@ -1,6 +1,8 @@
 """Every field has a range, a value outside it is told in a clause, and the tables fit the code."""
 
+import functools
 import math
+import operator
 
 import numpy as np
 import pytest
@@ -73,8 +75,8 @@ def test_values_outside_are_told_and_values_at_the_ends_are_not(field):
     rule = FIELDS[field]
     for value in outside(rule):
         config = base.get_config().to_dict()
-        section, _, name = field.rpartition(".")
-        (config[section] if section else config)[name] = value
+        *sections, name = field.split(".")
+        functools.reduce(operator.getitem, sections, config)[name] = value
         (found,) = fields.problems(type(base.get_config())(config))
         assert found.startswith(f"config.{field}={value!r} must be ")
         assert "\n" not in found

@@ -12,6 +12,7 @@ from busjax.data import busi
 from busjax.data.curation import Curation, read_list
 from busjax.data.phantom import PhantomSource
 from busjax.data.records import RecordSource
+from busjax.data.table import TableSource
 from busjax.errors import UserError
 from busjax.files import PathLike
 
@@ -37,6 +38,8 @@ def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
     """
     if data.source == "tfds":
         return _open_tfds(data, cwd)
+    if data.source == "table":
+        return _open_table(data, cwd)
     directory = None if data.source == "phantom" else _find_busi(data, cwd)
     if directory is not None:
         return _open_busi(data, directory, cwd)
@@ -74,6 +77,17 @@ def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
     raw = files.locate(data.dir or os.environ.get("BUSI_DIR") or "data", cwd)
     prepared = os.fspath(files.locate(data.tfds_dir, cwd)) if data.tfds_dir else ""
     return TfdsSource(data.tfds, prepared, raw)
+
+
+def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
+    if data.curation != "none" or data.groups:
+        raise UserError(
+            "config.data.curation and config.data.groups are for the BUSI folder: with "
+            "config.data.source=table the table tells the group, by config.data.table.group"
+        )
+    if not data.dir:
+        raise UserError("config.data.source=table needs config.data.dir, the folder of the table")
+    return TableSource(files.locate(data.dir, cwd), data.table, data.on_bad)
 
 
 def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:

@@ -11,6 +11,10 @@ from busjax.data import records, splits
 from busjax.data.records import RecordSource
 from busjax.evaluation import results
 from busjax.training import configuration
+from configs.fields import FIELDS
+
+# Fields that tell of other images, not of the network that reads them.
+DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.image_size"}
 
 
 def is_asked_for(config: ConfigDict, workdir: epath.Path) -> bool:
@@ -34,7 +38,9 @@ def is_own(source: RecordSource, workdir: epath.Path) -> bool:
 def of_folder(config: ConfigDict) -> ConfigDict:
     """The configuration for all images of its data folder: lists and split are not those of it."""
     external = config.copy_and_resolve_references()
-    external.data.update({"source": "busi", "curation": "none", "groups": "", "split_file": ""})
+    external.data.update({"curation": "none", "groups": "", "split_file": ""})
+    if external.data.source != "table":
+        external.data.source = "busi"
     return external
 
 

@@ -106,8 +106,8 @@ def overlay_figure(directory: PathLike, path: PathLike) -> None:
             _draw_line(line, case)
         for axes, title in zip(grid[0], ("image", "truth", "prediction"), strict=True):
             axes.set_title(title, fontsize=10, color=MUTED)
-        source = "Synthetic phantoms, not BUSI." if run.is_phantom else "BUSI."
-        figure.supxlabel(f"{source} Of each class the test image of median Dice.", fontsize=8)
+        source = "Synthetic phantoms, not BUSI. " if run.is_phantom else ""
+        figure.supxlabel(f"{source}Of each class the test image of median Dice.", fontsize=8)
         content = io.BytesIO()
         figure.savefig(content, format="png", dpi=160, metadata={"Software": None})
     files.replace(epath.Path(path), content.getvalue())

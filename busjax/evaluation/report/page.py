@@ -50,7 +50,8 @@ def _page(run: Run) -> str:
 
 def _header(run: Run) -> str:
     counts = ", ".join(f"{run.scores[f'n_{name}']} {name}" for name in CLASSES)
-    what = "synthetic phantoms" if run.is_phantom else "BUSI"
+    by_source = {"phantom": "synthetic phantoms", "table": "the images of a table"}
+    what = by_source.get(str(run.facts["source"]), "BUSI")
     if run.is_external:
         what = "images of another set, all of them"
     external = _external(run) if run.is_external else ""

@@ -1,0 +1,191 @@
+"""A folder whose images a CSV lists, as BUS-BRA's; what is wrong is told, with its line or file."""
+
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from etils import epath
+from PIL import Image
+
+from busjax import run
+from busjax.data import splits
+from busjax.data.phantom import PhantomSource
+from busjax.data.sources import open_source
+from busjax.errors import UserError
+from busjax.evaluation import results
+from busjax.training import configuration
+from configs import base
+
+BUS_BRA = {
+    "source": "table",
+    "table": {
+        "file": "bus_data.csv",
+        "image": "Images/{ID}.png",
+        "mask": "Masks/{ID|bus_|mask_}.png",
+        "label": "Pathology",
+        "group": "Case",
+    },
+}
+
+
+def write_bus_bra(root, count=12):
+    """Benign and malignant images, two views of each case; no normal ones."""
+    source = PhantomSource(2 * count, 5, 32)
+    lesions = [source[index] for index in range(2 * count) if source[index].mask.any()][:count]
+    (root / "Images").mkdir(parents=True)
+    (root / "Masks").mkdir()
+    lines = ["ID,Case,Pathology,BIRADS"]
+    for index, record in enumerate(lesions):
+        name = f"{index // 2:04d}-{'lr'[index % 2]}"
+        Image.fromarray(record.image).save(root / "Images" / f"bus_{name}.png")
+        Image.fromarray(record.mask * 255).save(root / "Masks" / f"mask_{name}.png")
+        lines.append(f"bus_{name},{index // 2},{('benign', 'malignant')[record.label]},3")
+    (root / "bus_data.csv").write_text("\n".join(lines) + "\n")
+    return lesions
+
+
+def opened(place, **fields):
+    data = base.get_config().data
+    data.update({**BUS_BRA, "dir": "set"})
+    data.update_from_flattened_dict(fields)
+    return open_source(data, place)
+
+
+@pytest.fixture
+def place(tmp_path):
+    write_bus_bra(tmp_path / "set")
+    return tmp_path
+
+
+def test_bus_bra(tmp_path):
+    lesions = write_bus_bra(tmp_path / "set")
+    source = opened(tmp_path)
+    assert len(source) == 12
+    assert source.ids[1] == "Images/bus_0000-r.png"
+    assert source.groups[:4] == ("0", "0", "1", "1")
+    for index, record in enumerate(lesions):
+        np.testing.assert_array_equal(source[index].image, record.image)
+        np.testing.assert_array_equal(source[index].mask, record.mask)
+        assert source.labels[index] == source[index].label == record.label
+    assert source.description.startswith("set: 12 images (")
+    assert source.description.endswith(", 0 normal) in 6 groups")
+    split = splits.draw_split(source.ids, source.labels, source.groups, 0.3, 0.3, 0)
+    splits.check(split, source.ids, source.groups)
+
+
+def test_labels_of_a_clinic(place):
+    """BOM, CRLF, semicolons, spaces, labels of its own, a normal image without a mask."""
+    Image.new("L", (40, 30), 50).save(place / "set" / "n ü.png")
+    content = (
+        "image;mask;label\r\nImages/bus_0000-l.png; Masks/mask_0000-l.png;B\r\nn ü.png;;0\r\n\r\n"
+    )
+    (place / "set" / "list.csv").write_bytes(b"\xef\xbb\xbf" + content.encode())
+    fields = {
+        "table.file": "list.csv",
+        "table.delimiter": ";",
+        "table.image": "{image}",
+        "table.mask": "{mask}",
+        "table.label": "label",
+        "table.labels": "B=benign,M=malignant,0=normal",
+        "table.group": "",
+    }
+    source = opened(place, **fields)
+    assert source.labels.tolist() == [0, 2]
+    assert source.ids == source.groups == ("Images/bus_0000-l.png", "n ü.png")
+    assert source[1].image.shape == (30, 40)
+    assert not source[1].mask.any()
+
+
+def break_table(text):
+    return lambda root: (root / "bus_data.csv").write_text(text)
+
+
+HEAD = "ID,Case,Pathology\n"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "fields", "message"),
+    [
+        (lambda root: (root / "bus_data.csv").unlink(), {}, "the table '.*' cannot be read"),
+        (break_table(""), {}, "must have a line of different column names"),
+        (break_table("ID,ID\na,b\n"), {}, "must have a line of different column names"),
+        (break_table("ID,Case\na,b\n"), {}, "has no column 'Pathology': it has Case, ID"),
+        (break_table(HEAD + "bus_0000-l,0\n"), {}, "line 2 has 2 cells, the first line has 3"),
+        (
+            break_table(HEAD + "bus_0000-l,0,cyst\n"),
+            {},
+            "line 2: the label 'cyst' is none of benign",
+        ),
+        (break_table(HEAD + 2 * "bus_0000-l,0,benign\n"), {}, "line 3: .* is listed twice"),
+        (break_table(HEAD + "bus_9,0,benign\n"), {}, "Images/bus_9.png: is missing"),
+        (break_table(HEAD + "../../x,0,benign\n"), {}, "it lies outside of the folder"),
+        (lambda root: None, {"table.labels": "B=boring"}, "expected LABEL=CLASS"),
+        (lambda root: None, {"table.mask": ""}, "its mask is not named"),
+        (lambda root: None, {"curation": "x.csv"}, "the table tells the group"),
+        (lambda root: None, {"dir": ""}, "needs config.data.dir"),
+        (
+            lambda root: (root / "Images" / "bus_0001-l.png").write_bytes(b"no image"),
+            {},
+            "Images/bus_0001-l.png: cannot be decoded",
+        ),
+        (
+            lambda root: Image.new("L", (9, 9), 255).save(root / "Masks" / "mask_0001-l.png"),
+            {},
+            r"Masks/mask_0001-l.png: the mask is \(9, 9\), its image \(32, 32\)",
+        ),
+        (
+            lambda root: Image.new("L", (32, 32), 0).save(root / "Masks" / "mask_0001-l.png"),
+            {},
+            "Masks/mask_0001-l.png: the mask is empty",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told(place, spoil, fields, message):
+    spoil(place / "set")
+    with pytest.raises(UserError, match=message):
+        opened(place, **fields)
+
+
+def test_what_is_bad_may_be_left_out(place):
+    (place / "set" / "Images" / "bus_0001-l.png").write_bytes(b"no image")
+    source = opened(place, on_bad="skip")
+    assert len(source) == 11
+    assert source.skipped[0][0] == "Images/bus_0001-l.png"
+    assert source.description.endswith("left out: 1")
+
+
+def test_a_set_without_normal_images_trains_and_is_an_external_test(place, config, monkeypatch):
+    """Its scores of that class are undefined; so they are told."""
+    monkeypatch.chdir(place)
+    config.data.update({**BUS_BRA, "dir": "set", "image_size": 16})
+    config.data.validation_fraction = config.data.test_fraction = 0.3
+    config.train.update({"batch_size": 4, "epochs": 1})
+    folder = epath.Path(place / "run")
+    folder.mkdir()
+    with warnings.catch_warnings():
+        # tensorboardX still calls what NumPy and protobuf deprecate.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run.train_and_evaluate(config, folder)
+    summary = results.read_summary(folder)
+    assert summary["source"] == "table"
+    assert np.isnan(summary["dice_normal"])
+    assert np.isnan(summary["auc_macro"])
+    assert np.isfinite(summary["dice_average"])
+    assert "null" in (folder / "evaluation" / "summary.json").read_text()
+
+    write_bus_bra(place / "other", 6)
+    evaluated = configuration.load(folder)
+    evaluated.data.dir = "other"
+    run.evaluate_only(evaluated, folder)
+    other = results.read_summary(folder, "evaluation_other")
+    assert (other["split"], other["n_images"], other["source"]) == ("external", 6, "table")
+
+
+def test_an_external_test_of_a_busi_run_on_a_table(run_folder, place, monkeypatch, tmp_path):
+    monkeypatch.chdir(place)
+    shutil.copytree(run_folder, tmp_path / "run")
+    config = configuration.load(tmp_path / "run")
+    config.data.update({**BUS_BRA, "dir": "set"})
+    run.evaluate_only(config, epath.Path(tmp_path / "run"))
+    assert results.read_summary(tmp_path / "run", "evaluation_set")["n_images"] == 12
