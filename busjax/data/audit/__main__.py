@@ -1,4 +1,4 @@
-"""Finds duplicates and contradictions in a BUSI folder.
+"""Finds duplicates and contradictions in a folder of images.
 
 python -m busjax.data.audit --dir=FOLDER --out=audit.json
 """
@@ -9,11 +9,13 @@ import argparse
 import sys
 
 from etils import epath
+from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.data.audit.cache import make
 from busjax.data.audit.run import Audit
 from busjax.errors import UserError
+from configs import base
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    found, shown = make(options.dir, options.out, options.overrides)
+    found, shown = make(options.dir, options.out, options.overrides, _table(options))
     print(_told(found, options.out, shown))
 
 
@@ -45,10 +47,10 @@ def _told(found: Audit, out: epath.Path, shown: epath.Path) -> str:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m busjax.data.audit", description="Finds duplicates in a BUSI folder."
+        prog="python -m busjax.data.audit", description="Finds duplicates in a folder."
     )
     parser.add_argument(
-        "--dir", required=True, type=files.locate, help="the folder with the class folders"
+        "--dir", required=True, type=files.locate, help="a BUSI folder, or that of a table"
     )
     parser.add_argument(
         "--out", required=True, type=files.locate, metavar="FILE.json",
@@ -58,7 +60,20 @@ def _parser() -> argparse.ArgumentParser:
         "--overrides", type=files.locate, metavar="FILE.csv",
         help="what a person decided: action,one,other; join, part or drop",
     )  # fmt: skip
+    described = parser.add_argument_group("a table of images, as config.data.table")
+    for name, value in base.get_config().data.table.items():
+        described.add_argument(f"--{name}", help=f"[{value or 'none'}]")
     return parser
+
+
+def _table(options: argparse.Namespace) -> ConfigDict | None:
+    """What the flags say of a table; None where none of them is given."""
+    table = base.get_config().data.table
+    given = {name: getattr(options, name) for name in table if getattr(options, name) is not None}
+    if not given:
+        return None
+    table.update(given)
+    return table
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import os
 import sys
 
 from etils import epath
+from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from busjax import files
@@ -20,14 +21,23 @@ from busjax.files import PathLike
 
 
 def make(
-    directory: PathLike, out: epath.Path, overrides_from: PathLike | None = None
+    directory: PathLike,
+    out: epath.Path,
+    overrides_from: PathLike | None = None,
+    table: ConfigDict | None = None,
 ) -> tuple[Audit, epath.Path]:
     """Audits a folder; writes `out` and a page beside it, and returns the audit and the page.
+
+    Args:
+        directory: a BUSI folder, or that of a table.
+        out: the JSON file.
+        overrides_from: a person's decisions, a CSV.
+        table: `config.data.table`; None: it is a BUSI folder.
 
     Raises:
         UserError: no BUSI folder; overrides that are wrong.
     """
-    folder = Folder(directory)
+    folder = Folder(directory, table)
     source = folder.source
     decided = (
         overrides.read(overrides_from, source.ids) if overrides_from else overrides.Overrides()

@@ -6,36 +6,53 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from etils import epath
+from ml_collections import ConfigDict
 from PIL import Image
 
 from busjax.data.audit.objections import has_colour
 from busjax.data.busi import BusiSource, find_folder
 from busjax.data.pixels import UNDECODABLE
+from busjax.data.table import TableSource
 from busjax.files import PathLike
 
 
 class Folder:
-    """A BUSI folder; files that cannot be used are listed, in `source.skipped`.
+    """A folder of images; those that cannot be used are listed, in `source.skipped`.
 
-    Raises:
-        UserError: no BUSI folder, or not one usable image in it.
+    Attributes:
+        source: its records.
     """
 
-    def __init__(self, directory: PathLike) -> None:
-        self._root = find_folder(directory)
-        self.source = BusiSource(directory, on_bad="skip")
+    def __init__(self, directory: PathLike, table: ConfigDict | None = None) -> None:
+        """Opens a BUSI folder, or the images of a table in it.
+
+        Args:
+            directory: the folder.
+            table: `config.data.table`; None: it is a BUSI folder.
+
+        Raises:
+            UserError: no such folder or table, or not one usable image in it.
+        """
+        self.source: BusiSource | TableSource
+        if table is None:
+            self._root = find_folder(directory)
+            self.source = BusiSource(directory, on_bad="skip")
+        else:
+            self._root = epath.Path(directory)
+            self.source = TableSource(self._root, table, on_bad="skip")
 
     def coloured(self) -> set[str]:
         """The ids of the images whose files hold more than grey."""
-
-        def is_coloured(id: str) -> bool:
-            path = self._root / id.partition(" ")[0] / f"{id}.png"
-            try:
-                with Image.open(io.BytesIO(path.read_bytes())) as image:
-                    return has_colour(np.asarray(image.convert("RGB")))
-            except UNDECODABLE:  # written '.PNG', say: it was read as grey at least
-                return False
-
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(is_coloured, self.source.ids))
+            found = list(pool.map(self._is_coloured, self.source.ids))
         return {id for id, holds in zip(self.source.ids, found, strict=True) if holds}
+
+    def _is_coloured(self, id: str) -> bool:
+        is_busi = isinstance(self.source, BusiSource)
+        path = self._root / (f"{id.partition(' ')[0]}/{id}.png" if is_busi else id)
+        try:
+            with Image.open(io.BytesIO(path.read_bytes())) as image:
+                return has_colour(np.asarray(image.convert("RGB")))
+        except UNDECODABLE:  # written '.PNG', say: it was read as grey at least
+            return False

@@ -1,6 +1,7 @@
 """A folder is audited from the command line: groups, objections, page, a second run."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -65,10 +66,26 @@ def test_a_second_run_respects_a_person(folder, tmp_path, capsys):
     assert "20 images; 2 of them in 1 groups" in capsys.readouterr().out
 
 
+def test_the_images_of_a_table(folder, tmp_path):
+    """The same folder, listed: one copy under another name."""
+    lines = ["picture,outline,class"]
+    for name in ("benign (1)", "benign (3)", "benign (7)"):
+        lines.append(f"benign/{name}.png,benign/{name}_mask.png,B")
+    shutil.copytree(folder, tmp_path / "clinic")
+    (tmp_path / "clinic" / "list.csv").write_text("\n".join(lines))
+    out = tmp_path / "audit.json"
+    described = ["--file=list.csv", "--image={picture}", "--mask={outline}", "--label=class"]
+    where = [f"--dir={tmp_path / 'clinic'}", f"--out={out}"]
+    assert main([*where, *described, "--labels=B=benign"]) == 0
+    (group,) = json.loads(out.read_text())["groups"]
+    assert group["members"] == ["benign/benign (1).png", "benign/benign (7).png"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--dir=gone"], "is no BUSI folder"),
+        (["--file=gone.csv"], "the table '"),
         (["--overrides=gone.csv"], "the overrides 'gone.csv' cannot be read"),
     ],
 )
