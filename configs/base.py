@@ -58,7 +58,8 @@ def _data() -> ConfigDict:
     data = ConfigDict()
     # 'busi' | 'table' (a CSV lists the images) | 'tfds' | 'phantom' | 'auto' (BUSI, else phantoms)
     data.source = "auto"
-    data.dir = ""  # the folder; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
+    # the folder, or several joined by ','; '': $BUSI_DIR, else data/Dataset_BUSI_with_GT
+    data.dir = ""
     data.table = _table()
     data.tfds = "busi/all"  # for 'tfds': 'busi/all' | 'busi/curated_450' | 'busi/letter_529'
     data.tfds_dir = ""  # folder of the prepared TFDS sets; '': $TFDS_DATA_DIR, else in the home

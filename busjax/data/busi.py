@@ -89,16 +89,27 @@ class BusiSource:
         return f"BUSI: {len(self)} images ({classes}){skipped}"
 
 
+def is_folder(directory: PathLike) -> bool:
+    """Whether `find_folder` finds one."""
+    return _root(directory) is not None
+
+
+def _root(directory: PathLike) -> epath.Path | None:
+    given = epath.Path(directory)
+    for root in (given, given / FOLDER):
+        if any((root / name).is_dir() for name in CLASSES):
+            return root
+    return None
+
+
 def find_folder(directory: PathLike) -> epath.Path:
     """Returns the folder that holds the class folders: `directory` or the BUSI folder in it.
 
     Raises:
         UserError: neither holds a class folder.
     """
-    given = epath.Path(directory)
-    for root in (given, given / FOLDER):
-        if any((root / name).is_dir() for name in CLASSES):
-            return root
+    if root := _root(directory):
+        return root
     raise UserError(
         f"'{directory}' is no BUSI folder: expected the folders {', '.join(CLASSES)} in it,"
         f" with files such as 'benign/benign (1).png' and 'benign/benign (1)_mask.png'."

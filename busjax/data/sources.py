@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from busjax import files
 from busjax.data import busi
 from busjax.data.curation import Curation, read_list
+from busjax.data.joined import JoinedSource
 from busjax.data.phantom import PhantomSource
 from busjax.data.records import RecordSource
 from busjax.data.table import TableSource
@@ -27,7 +28,9 @@ def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
 
     BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
     folder that is given must be a BUSI folder: only where none is given and none is found does
-    'auto' fall back to phantoms, and the description says so.
+    'auto' fall back to phantoms, and the description says so. Several folders, joined by ',', are
+    one set; with 'auto' each of them is a BUSI folder or that of a table, and lists and audits are
+    for the BUSI folders among them.
 
     Args:
         data: `config.data`.
@@ -36,6 +39,8 @@ def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
     Raises:
         UserError: no (sound) BUSI folder or list where one is asked for.
     """
+    if "," in data.dir and data.source in ("auto", "busi", "table"):
+        return _open_several(data, cwd)
     if data.source == "tfds":
         return _open_tfds(data, cwd)
     if data.source == "table":
@@ -63,6 +68,22 @@ def _find_busi(data: ConfigDict, cwd: PathLike) -> epath.Path | None:
         return files.locate(given, cwd)
     usual = epath.Path(cwd) / "data" / busi.FOLDER
     return usual if usual.is_dir() else None
+
+
+def _open_several(data: ConfigDict, cwd: PathLike) -> RecordSource:
+    sources = []
+    for part in data.dir.split(","):
+        one = data.copy_and_resolve_references()
+        one.dir = part.strip()
+        if not one.dir:
+            raise UserError(f"config.data.dir='{data.dir}' has an empty part")
+        directory = files.locate(one.dir, cwd)
+        if data.source == "auto":
+            one.source = "busi" if busi.is_folder(directory) else "table"
+        if one.source == "table":
+            one.update({"curation": "none", "groups": ""})
+        sources.append((directory.name, open_source(one, cwd)))
+    return JoinedSource(sources)
 
 
 def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:

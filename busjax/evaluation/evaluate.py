@@ -157,6 +157,7 @@ def _finish(
     )
     probability = np.where(kept, probability, np.minimum(probability, 127))
     positions = [source.ids.index(id) for id in images.ids]
+    sets = getattr(source, "sets", None)  # where several were joined
     rows = make_rows(
         images.ids,
         [source.groups[position] for position in positions],
@@ -165,6 +166,7 @@ def _finish(
         segmentation.count_pixels(kept, target),
         boundary.distances(kept, target),
         detection.lesions(kept, target),
+        sets and [sets[position] for position in positions],
     )
     pictures = results.Predictions(np.array(images.ids), images.resized.images, target, probability)
     return rows, pictures

@@ -72,6 +72,12 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
     return {**found, **details.describe_masks(Distances(*distances.T), Lesions(*lesions.T))}
 
 
+def scores_by_set(rows: Sequence[ImageRow]) -> dict[str, dict[str, float]]:
+    """The scores of the images of each set, by its name; none where there is but one set."""
+    names = dict.fromkeys(row.set for row in rows if row.set)
+    return {name: summary_from_rows([row for row in rows if row.set == name]) for name in names}
+
+
 def labels_and_probabilities(rows: Sequence[ImageRow]) -> tuple[np.ndarray, np.ndarray]:
     """(N,) int, indices into `CLASSES`, and (N, 3) predicted probabilities."""
     labels = np.array([CLASSES.index(row.class_name) for row in rows])

@@ -34,6 +34,7 @@ class ImageRow:
             mask is empty, and in tables of earlier versions.
         lesions, found, false: annotated, found and false lesions, see `metrics.detection`; None in
             tables of earlier versions.
+        set: name of the set, where several were joined.
     """
 
     id: str
@@ -54,6 +55,7 @@ class ImageRow:
     lesions: int | None = None
     found: int | None = None
     false: int | None = None
+    set: str | None = None
 
     def __post_init__(self) -> None:
         for name in (self.class_name, self.predicted):
@@ -70,15 +72,16 @@ def _or_none(cast: Callable[[str], Any]) -> Callable[[str], Any]:
     return lambda text: cast(text) if text else None
 
 
-# What turns a cell into a value, by column; those of `_LATER` were not in the first tables.
+# What turns a cell into a value, by column; the first ones were there from the beginning.
 COLUMNS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("id", "group", "class", "predicted"), str),
     **dict.fromkeys(("p_benign", "p_malignant", "p_normal", "dice", "iou"), float),
     **dict.fromkeys(("tp", "fp", "fn", "tn"), int),
     **dict.fromkeys(("hausdorff95", "distance"), _or_none(float)),
     **dict.fromkeys(("lesions", "found", "false"), _or_none(int)),
+    "set": _or_none(str),
 }
-_LATER = 5
+_EARLIER = (13, 18)  # columns of the tables of earlier versions
 
 
 def make_rows(
@@ -89,6 +92,7 @@ def make_rows(
     counts: PixelCounts,
     distances: Distances | None = None,
     lesions: Lesions | None = None,
+    sets: Sequence[str] | None = None,
 ) -> list[ImageRow]:
     """One row an image.
 
@@ -98,6 +102,7 @@ def make_rows(
         probabilities: (N, 3) in [0, 1], of the classes.
         counts: pixels of the N images.
         distances, lesions: of the N images.
+        sets: N names of their sets, where several were joined.
     """
     more = [[None if math.isnan(x) else x for x in column.tolist()] for column in distances or ()]
     more += [column.tolist() for column in lesions or ()]
@@ -112,7 +117,10 @@ def make_rows(
         *(np.asarray(count).tolist() for count in counts),
         *more,
     )
-    return [ImageRow(*cells) for cells in zip(*columns, strict=True)]
+    rows = [ImageRow(*cells) for cells in zip(*columns, strict=True)]
+    if sets is None:
+        return rows
+    return [dataclasses.replace(row, set=name) for row, name in zip(rows, sets, strict=True)]
 
 
 def to_csv(rows: Sequence[ImageRow]) -> str:
@@ -132,7 +140,7 @@ def from_csv(text: str) -> list[ImageRow]:
     """
     header, *lines = list(csv.reader(io.StringIO(text, newline=""))) or [[]]
     names = list(COLUMNS)
-    if header not in (names, names[:-_LATER]):
+    if header not in (names, *(names[:count] for count in _EARLIER)):
         raise ValueError(f"the header is not {','.join(names)}")
     casts = list(COLUMNS.values())[: len(header)]
     found = []

@@ -15,7 +15,8 @@ from busjax.metrics.segmentation import PixelCounts, count_pixels
 from busjax.metrics.summary import summarise
 
 EARLIER = "id,group,class,predicted,p_benign,p_malignant,p_normal,dice,iou,tp,fp,fn,tn"
-HEADER = f"{EARLIER},hausdorff95,distance,lesions,found,false"
+LATER = f"{EARLIER},hausdorff95,distance,lesions,found,false"
+HEADER = f"{LATER},set"
 IDS = ("benign (1)", 'a "quoted", id', "malignant\n(2)", "ü", "normal (4)")
 
 
@@ -107,6 +108,9 @@ def test_outlines_and_lesions_come_back(tmp_path, arrays):
 def test_a_table_of_an_earlier_version_is_read(tmp_path):
     (tmp_path / "evaluation").mkdir()
     line = "x,g,benign,benign,1,0,0,1,1,1,0,0,3"
+    (tmp_path / "evaluation" / "images.csv").write_text(f"{LATER}\n{line},2.5,1,1,1,0\n")
+    (row,) = results.read_rows(tmp_path)
+    assert (row.hausdorff95, row.false, row.set) == (2.5, 0, None)
     (tmp_path / "evaluation" / "images.csv").write_text(f"{EARLIER}\n{line}\n")
     (row,) = results.read_rows(tmp_path)
     assert (row.tn, row.lesions, row.distance) == (3, None, None)
@@ -150,7 +154,7 @@ def test_missing_files_name_the_remedy(tmp_path, read):
         ("images.csv", f"{EARLIER},hausdorff95\n", results.read_rows),
         (
             "images.csv",
-            f"{HEADER}\nx,g,benign,benign,1,0,0,1,1,1,0,0,3,,,1,half,0\n",
+            f"{HEADER}\nx,g,benign,benign,1,0,0,1,1,1,0,0,3,,,1,half,0,\n",
             results.read_rows,
         ),
         ("images.csv", f"{HEADER}\nx,g,cyst,benign,1,0,0,1,1,1,0,0,3\n", results.read_rows),

@@ -81,7 +81,7 @@ def _scores(run: Run) -> str:
         '<p class="quiet">Dice and IoU: per image, then averaged; two empty masks agree (1), one'
         " empty mask does not (0). In the last row sensitivity is balanced accuracy, F1 is weighted"
         f" by class size, AUC is the mean of the classes.</p>{tables.class_table(run)}"
-        '</section><div class="pair"><section><h2>Dice of every image</h2>'
+        f'</section>{tables.set_table(run)}<div class="pair"><section><h2>Dice of every image</h2>'
         '<p class="quiet">Box: quartiles and median. Diamond: mean.</p>'
         f"{chart}</section><section><h2>Confusion matrix</h2>"
         '<p class="quiet">Images, and their share of the true class.</p>'

@@ -9,6 +9,7 @@ from html import escape
 import numpy as np
 
 from busjax.classes import CLASSES
+from busjax.evaluation.results import scores_by_set
 from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.run_folder import Run
 from busjax.metrics.classification import confusion_matrix
@@ -93,6 +94,24 @@ def more(run: Run) -> str:
     """The measures that few look for first, with their names."""
     known = {name: key for name, key in _MORE.items() if key in run.scores}
     return definition_list({name: number(run.scores[key]) for name, key in known.items()})
+
+
+def set_table(run: Run) -> str:
+    """A row a set, where several were joined; '' where there is one."""
+    by_set = scores_by_set(run.rows)
+    if not by_set:
+        return ""
+    head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
+    keys = [key for _, key in _COLUMNS.values()]
+    lines = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>'
+        f"{''.join(f'<td>{number(scores[key])}</td>' for key in keys)}</tr>"
+        for name, scores in by_set.items()
+    )
+    return (
+        '<section><h2>By set</h2><div class="scroll"><table><thead><tr><th scope="col">set</th>'
+        f"{head}</tr></thead><tbody>{lines}</tbody></table></div></section>"
+    )
 
 
 def matrix_table(rows: Sequence[ImageRow]) -> str:

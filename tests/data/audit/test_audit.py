@@ -1,5 +1,6 @@
 """A folder is audited from the command line: groups, objections, page, a second run."""
 
+import dataclasses
 import json
 import shutil
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 from busjax.benchmark import audit as benchmark
-from busjax.data.audit import objections
+from busjax.data.audit import groups, objections, pairs
 from busjax.data.audit.__main__ import main
+from busjax.data.audit.overrides import Overrides
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,17 @@ def test_figures_against_the_lists():
     assert "1 supported by no list: d and e" in str(found)
     one, two = benchmark.halves(letter)
     assert (one, two) == (["a", "b", "c", "e"], ["d", "f"])
+
+
+def test_masks_of_a_mirrored_copy_are_compared_mirrored(phantoms):
+    record = next(record for record in phantoms if record.mask.any())
+    turned = dataclasses.replace(
+        record, id="turned", image=record.image[:, ::-1].copy(), mask=record.mask[:, ::-1].copy()
+    )
+    found = pairs.find([record.image, turned.image])
+    joined = groups.join(["a", "b"], found, Overrides())
+    assert found[0].mirrored
+    assert objections.of_groups([record, turned], joined) == []
+    moved = dataclasses.replace(turned, mask=np.roll(turned.mask, 40, axis=1))
+    (objection,) = objections.of_groups([record, moved], joined)
+    assert objection.kind == "masks disagree"

@@ -1,0 +1,125 @@
+"""Several folders as one set: BUSI and a table together, told apart in every result."""
+
+import warnings
+
+import numpy as np
+import pytest
+from etils import epath
+from PIL import Image
+
+from busjax import run
+from busjax.data import splits
+from busjax.data.phantom import PhantomSource
+from busjax.data.sources import open_source
+from busjax.errors import UserError
+from busjax.evaluation import results
+from configs import base
+
+
+@pytest.fixture
+def place(tmp_path):
+    """Twelve phantoms in BUSI's layout, and eight lesions that a table lists, two of each case."""
+    source = PhantomSource(36, 7, 32)
+    records = [source[index] for index in range(36)]
+    numbers = dict.fromkeys(("benign", "malignant", "normal"), 0)
+    for record in records[:12]:
+        name = ("benign", "malignant", "normal")[record.label]
+        numbers[name] += 1
+        stem = tmp_path / "one" / name / f"{name} ({numbers[name]})"
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(record.image).save(f"{stem}.png")
+        if name != "normal":
+            Image.fromarray(record.mask * 255).save(f"{stem}_mask.png")
+    lines = ["image,mask,label,case"]
+    (tmp_path / "two").mkdir()
+    for index, record in enumerate([r for r in records[12:] if r.mask.any()][:8]):
+        Image.fromarray(record.image).save(tmp_path / "two" / f"{index}.png")
+        Image.fromarray(record.mask * 255).save(tmp_path / "two" / f"{index}_m.png")
+        lines.append(
+            f"{index}.png,{index}_m.png,{('benign', 'malignant')[record.label]},{index // 2}"
+        )
+    (tmp_path / "two" / "images.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def opened(place, **fields):
+    data = base.get_config().data
+    data.update({"dir": "one,two"})
+    data.table.group = "case"
+    data.update(fields)
+    return open_source(data, place)
+
+
+def test_ids_and_groups_tell_the_set(place):
+    source = opened(place)
+    assert len(source) == len(source.ids) == len(set(source.ids)) == 20
+    assert source.name == "busi+table"
+    assert source.ids[0] == source.groups[0] == "one/benign (1)"
+    assert source.ids[12:14] == ("two/0.png", "two/1.png")
+    assert source.groups[12:15] == ("two/0", "two/0", "two/1")
+    assert source.sets == ("one",) * 12 + ("two",) * 8
+    assert source.description == (
+        "one: BUSI: 12 images (4 benign, 4 malignant, 4 normal); "
+        f"two: {open_source(_table(), place / 'two').description.removeprefix('two: ')}"
+    )
+    alone = open_source(_table(), place / "two")
+    for index in range(8):
+        np.testing.assert_array_equal(source[12 + index].image, alone[index].image)
+        assert source[12 + index].id == source.ids[12 + index]
+        assert source.labels[12 + index] == source[12 + index].label
+    assert source[-1].id == "two/7.png"
+    with pytest.raises(IndexError):
+        source[20]
+    splits.check(
+        splits.draw_split(source.ids, source.labels, source.groups, 0.2, 0.2, 0),
+        source.ids,
+        source.groups,
+    )
+
+
+def _table():
+    data = base.get_config().data
+    data.update({"source": "table", "dir": "../two"})
+    data.table.group = "case"
+    return data
+
+
+def test_a_list_is_for_the_busi_folder(place):
+    (place / "kept.csv").write_text("class;id\nbenign;1\nnormal;2\n")
+    source = opened(place, curation="kept.csv")
+    assert source.ids[:3] == ("one/benign (1)", "one/normal (2)", "two/0.png")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"dir": "one,one"}, "two folders 'one'"),
+        ({"dir": "one,"}, "has an empty part"),
+        ({"dir": "one,gone"}, "the table '.*gone/images.csv' cannot be read"),
+        ({"dir": "one,two", "source": "busi"}, "two' is no BUSI folder"),
+    ],
+)
+def test_what_is_wrong_is_told(place, fields, message):
+    with pytest.raises(UserError, match=message):
+        opened(place, **fields)
+
+
+def test_every_result_tells_the_set(place, config, monkeypatch):
+    monkeypatch.chdir(place)
+    config.data.update({"source": "auto", "dir": "one,two", "test_fraction": 0.4})
+    config.data.table.group = "case"
+    config.train.update({"batch_size": 4, "epochs": 1})
+    folder = epath.Path(place / "run")
+    folder.mkdir()
+    with warnings.catch_warnings():
+        # tensorboardX still calls what NumPy and protobuf deprecate.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        run.train_and_evaluate(config, folder)
+    rows = results.read_rows(folder)
+    assert {row.set for row in rows} == {"one", "two"}
+    assert all(row.id.startswith(f"{row.set}/") for row in rows)
+    by_set = results.scores_by_set(rows)
+    assert sum(scores["n_images"] for scores in by_set.values()) == len(rows)
+    page = (folder / "report.html").read_text()
+    assert "<h2>By set</h2>" in page
+    assert f"<td>{by_set['two']['dice_average']:.3f}</td>" in page
