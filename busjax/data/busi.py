@@ -18,7 +18,7 @@ from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
 from busjax.data.pixels import UNDECODABLE, decode, to_uint8
-from busjax.data.records import Record
+from busjax.data.records import Problem, Record, told
 from busjax.errors import UserError
 from busjax.files import PathLike
 
@@ -27,8 +27,6 @@ FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
 _STEM = re.compile(  # 'benign (1)', 'benign (1)_mask', 'benign (1)_mask_1'
     rf"(?P<id>(?P<class>{'|'.join(CLASSES)}) \((?P<number>\d+)\))(?P<mask>_mask(_\d+)*)?"
 )
-_NAMED_FILES = 20  # of the bad files in an error message, at most
-Problem = tuple[str, str]  # file, relative to the BUSI folder; what is wrong with it
 
 
 class BusiSource:
@@ -68,7 +66,7 @@ class BusiSource:
         self._records, unreadable = _read_all(root, entries, groups or {})
         self.skipped: list[Problem] = problems + unreadable
         if self.skipped and on_bad == "error":
-            raise UserError(_describe_problems(root, self.skipped))
+            raise UserError(told(f"BUSI: bad files in '{root}'", self.skipped))
         if not self._records:
             raise UserError(f"BUSI: not one usable image in '{root}'.")
         self.ids: tuple[str, ...] = tuple(record.id for record in self._records)
@@ -248,13 +246,3 @@ def _inside(mask: np.ndarray) -> np.ndarray:
 
 def _relative(root: epath.Path, path: epath.Path) -> str:
     return path.relative_to(root).as_posix()
-
-
-def _describe_problems(root: epath.Path, problems: list[Problem]) -> str:
-    named = "; ".join(f"{file}: {reason}" for file, reason in problems[:_NAMED_FILES])
-    more = len(problems) - _NAMED_FILES
-    return (
-        f"BUSI: bad files in '{root}' ({len(problems)}): {named}"
-        + (f"; and {more} more" if more > 0 else "")
-        + ". Mend them, or leave them out with --config.data.on_bad=skip"
-    )

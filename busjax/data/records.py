@@ -4,9 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
+
+Problem = tuple[str, str]
+"""A file of the folder, or a line of a table, and what is wrong with it."""
+
+_NAMED = 20  # problems in a message, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,3 +77,14 @@ def _digest(*parts: bytes) -> str:
     for part in parts:
         total.update(part)
     return total.hexdigest()
+
+
+def told(what: str, problems: Sequence[Problem]) -> str:
+    """What is wrong, how often, and what to do, in one line."""
+    named = "; ".join(f"{file}: {reason}" for file, reason in problems[:_NAMED])
+    more = len(problems) - _NAMED
+    return (
+        f"{what} ({len(problems)}): {named}"
+        + (f"; and {more} more" if more > 0 else "")
+        + ". Mend them, or leave them out with --config.data.on_bad=skip"
+    )

@@ -16,11 +16,10 @@ from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
 from busjax.data.pixels import UNDECODABLE, decode, to_uint8
-from busjax.data.records import Record
+from busjax.data.records import Problem, Record, told
 from busjax.errors import UserError
 
 _PART = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*)\|([^{}|]*))?\}")  # {COLUMN} or {COLUMN|old|new}
-_NAMED = 20  # bad lines in a message, at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +64,7 @@ class TableSource:
         self._records = [found for found in results if isinstance(found, Record)]
         self.skipped += [found for found in results if not isinstance(found, Record)]
         if self.skipped and on_bad == "error":
-            raise UserError(_problems(directory / table.file, self.skipped))
+            raise UserError(told(f"bad lines or files of '{directory / table.file}'", self.skipped))
         if not self._records:
             raise UserError(f"'{directory / table.file}' lists not one usable image")
         self.ids: tuple[str, ...] = tuple(record.id for record in self._records)
@@ -89,7 +88,7 @@ class TableSource:
         )
 
 
-def _read_rows(path: epath.Path, table: ConfigDict) -> tuple[list[_Row], list[tuple[str, str]]]:
+def _read_rows(path: epath.Path, table: ConfigDict) -> tuple[list[_Row], list[Problem]]:
     """The lines that can be understood, and what is wrong with the others."""
     lines = _lines(path, table.delimiter)
     columns = set(lines[0]) if lines else set()
@@ -102,7 +101,7 @@ def _read_rows(path: epath.Path, table: ConfigDict) -> tuple[list[_Row], list[tu
             "config.data.table.image, mask, label and group to what it has"
         )
     rows: list[_Row] = []
-    bad: list[tuple[str, str]] = []
+    bad: list[Problem] = []
     seen: set[str] = set()
     for number, cells in enumerate(lines, 2):
         label = labels.get(cells[table.label])
@@ -161,7 +160,7 @@ def _filled(pattern: str, cells: dict[str, str]) -> str:
     return _PART.sub(fill, pattern)
 
 
-def _read(directory: epath.Path, row: _Row) -> Record | tuple[str, str]:
+def _read(directory: epath.Path, row: _Row) -> Record | Problem:
     """The record, or the file and what is wrong with it."""
     pixels = {}
     for name in filter(None, (row.image, "" if row.label == NORMAL else row.mask)):
@@ -183,13 +182,3 @@ def _read(directory: epath.Path, row: _Row) -> Record | tuple[str, str]:
         if not mask.any():
             return row.mask, "the mask is empty"
     return Record(row.id, image, mask, row.label, row.group)
-
-
-def _problems(path: epath.Path, problems: list[tuple[str, str]]) -> str:
-    named = "; ".join(f"{what}: {reason}" for what, reason in problems[:_NAMED])
-    more = len(problems) - _NAMED
-    return (
-        f"bad lines or files of '{path}' ({len(problems)}): {named}"
-        + (f"; and {more} more" if more > 0 else "")
-        + ". Mend them, or leave them out with --config.data.on_bad=skip"
-    )

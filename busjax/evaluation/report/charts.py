@@ -98,7 +98,6 @@ def reliability_chart(rows: Sequence[ImageRow]) -> str:
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2)
-        axes.plot(found.confidence[known], found.accuracy[known], color=MUTED, linewidth=1)
         axes.scatter(
             found.confidence[known],
             found.accuracy[known],
