@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from etils import epath
 from ml_collections import ConfigDict
@@ -13,6 +14,7 @@ from busjax.data.curation import Curation, read_list
 from busjax.data.joined import JoinedSource
 from busjax.data.phantom import PhantomSource
 from busjax.data.records import RecordSource
+from busjax.data.selected import SelectedSource
 from busjax.data.table import TableSource
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -101,14 +103,24 @@ def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
 
 
 def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
-    if data.curation != "none" or data.groups:
-        raise UserError(
-            "config.data.curation and config.data.groups are for the BUSI folder: with "
-            "config.data.source=table the table tells the group, by config.data.table.group"
-        )
     if not data.dir:
         raise UserError("config.data.source=table needs config.data.dir, the folder of the table")
-    return TableSource(files.locate(data.dir, cwd), data.table, data.on_bad)
+    directory = files.locate(data.dir, cwd)
+    source = TableSource(directory, data.table, data.on_bad)
+    given = {data.curation, data.groups} - {"none", ""}
+    if any(name != "audit" and not name.endswith(".json") for name in given):
+        raise UserError(
+            "config.data.curation and config.data.groups: lists made by hand are for the BUSI "
+            "folder; with config.data.source=table give 'audit' or the file of an audit, and let "
+            "config.data.table.group name the column of the case"
+        )
+    keep, groups = frozenset(source.ids), {}
+    if data.curation != "none":
+        curation = _read_audit(data.curation, directory, cwd, data.table, source.ids)
+        keep, groups = curation.keep, curation.groups
+    if data.groups:
+        groups = _read_audit(data.groups, directory, cwd, data.table, source.ids).groups
+    return SelectedSource(source, keep, groups) if given else source
 
 
 def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:
@@ -127,15 +139,28 @@ def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> Record
 
 
 def _read_list(given: str, directory: epath.Path, cwd: PathLike) -> Curation:
-    """A list, or an audit: a file, or 'audit', which is made of the folder itself."""
+    """A list for a BUSI folder, or an audit."""
+    if given != "audit" and not given.endswith(".json"):
+        return read_list(files.locate(given, cwd))
+    return _read_audit(given, directory, cwd, None, busi.list_ids(directory))
+
+
+def _read_audit(
+    given: str,
+    directory: epath.Path,
+    cwd: PathLike,
+    table: ConfigDict | None,
+    ids: Sequence[str],
+) -> Curation:
+    """An audit of these ids: a file, or 'audit', which is made of the folder itself."""
     if given == "audit":
         from busjax.data.audit.cache import cached  # which few need
 
-        path = cached(directory)
+        path = cached(directory, table)
     else:
         path = files.locate(given, cwd)
     curation = read_list(path)
-    if curation.known and (new := sorted(set(busi.list_ids(directory)) - curation.known)):
+    if new := sorted(set(ids) - curation.known):
         raise UserError(
             f"'{path}' is the audit of other images: it lacks {len(new)} of the folder's, such as "
             f"'{new[0]}'; audit the folder again"

@@ -122,7 +122,7 @@ HEAD = "ID,Case,Pathology\n"
         (break_table(HEAD + "../../x,0,benign\n"), {}, "it lies outside of the folder"),
         (lambda root: None, {"table.labels": "B=boring"}, "expected LABEL=CLASS"),
         (lambda root: None, {"table.mask": ""}, "its mask is not named"),
-        (lambda root: None, {"curation": "x.csv"}, "the table tells the group"),
+        (lambda root: None, {"curation": "x.csv"}, "lists made by hand are for the BUSI folder"),
         (lambda root: None, {"dir": ""}, "needs config.data.dir"),
         (
             lambda root: (root / "Images" / "bus_0001-l.png").write_bytes(b"no image"),

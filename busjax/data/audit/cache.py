@@ -54,27 +54,32 @@ def make(
     return found, shown
 
 
-def cached(directory: PathLike) -> epath.Path:
+def cached(directory: PathLike, table: ConfigDict | None = None) -> epath.Path:
     """The audit of a folder, without overrides, in the user's cache; made where it is not there.
 
     It is found again by the names and contents of all files of the folder.
 
+    Args:
+        directory: a BUSI folder, or that of a table.
+        table: `config.data.table`; None: it is a BUSI folder.
+
     Raises:
-        UserError: no BUSI folder.
+        UserError: no such folder.
     """
-    root = find_folder(directory)
+    root = find_folder(directory) if table is None else epath.Path(directory)
     kept = epath.Path(os.environ.get("XDG_CACHE_HOME") or epath.Path("~/.cache").expanduser())
-    path = kept / "busjax" / f"audit-{_digest(root)}.json"
+    path = kept / "busjax" / f"audit-{_digest(root, table)}.json"
     if not path.exists():
         print(f"auditing {root}, once: about a minute for 780 images", flush=True)
-        make(root, path)
+        make(root, path, table=table)
     print(f"audit: {path} (to look at: {path.with_suffix('.html')})", flush=True)
     return path
 
 
-def _digest(root: epath.Path) -> str:
-    total = hashlib.blake2b(digest_size=12)
-    for path in sorted(path for path in root.glob("*/*") if path.is_file()):
+def _digest(root: epath.Path, table: ConfigDict | None) -> str:
+    described = "" if table is None else table.to_json()
+    total = hashlib.blake2b(described.encode(), digest_size=12)
+    for path in sorted(path for path in root.rglob("*") if path.is_file()):
         content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
         total.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
     return total.hexdigest()

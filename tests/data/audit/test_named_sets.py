@@ -115,3 +115,26 @@ def test_labels_are_those_of_the_ids(place):
     source = opened(place, curation="audit")
     names = np.array(["benign", "malignant", "normal"])[source.labels]
     assert [id.split()[0] for id in source.ids] == names.tolist()
+
+
+def test_a_table_and_an_audit_of_it(place):
+    """benign (7) is a copy of (1); (3) is of its case, (2) of no one's."""
+    lines = ["image,mask,label,case"]
+    for number, case in ((1, "a"), (2, "b"), (3, "c"), (7, "c")):
+        name = f"benign/benign ({number})"
+        lines.append(f"{name}.png,{name}_mask.png,benign,{case}")
+    (place / "busi" / "images.csv").write_text("\n".join(lines))
+    data = base.get_config().data
+    data.update({"source": "table", "dir": "busi"})
+    data.table.group = "case"
+    assert len(set(open_source(data, place).groups)) == 3
+    data.groups = "audit"
+    one, two, three, copy = open_source(data, place).groups
+    assert one == three == copy != two
+    data.curation = "audit"
+    source = open_source(data, place)
+    assert source.ids == tuple(f"benign/benign ({number}).png" for number in (1, 2, 3))
+    assert source.groups[0] == source.groups[2] != source.groups[1]
+    assert source[2].id == source.ids[2]
+    assert source[2].group == source.groups[2]
+    assert source.description.endswith("1 of them left out by the audit")
