@@ -79,7 +79,7 @@ def cached(directory: PathLike, table: ConfigDict | None = None) -> epath.Path:
 def _digest(root: epath.Path, table: ConfigDict | None) -> str:
     described = "" if table is None else table.to_json()
     total = hashlib.blake2b(described.encode(), digest_size=12)
-    for path in sorted(path for path in root.rglob("*") if path.is_file()):
+    for path in sorted(path for path in root.glob("**/*") if path.is_file()):
         content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
         total.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
     return total.hexdigest()
