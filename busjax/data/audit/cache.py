@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterator
 
 from etils import epath
 from ml_collections import ConfigDict
@@ -76,10 +77,19 @@ def cached(directory: PathLike, table: ConfigDict | None = None) -> epath.Path:
     return path
 
 
+def _files(folder: epath.Path, depth: int = 4) -> Iterator[epath.Path]:
+    """All files below a folder, so many folders deep: a link may lead back up."""
+    for path in folder.iterdir():
+        if path.is_file():
+            yield path
+        elif depth and path.is_dir():
+            yield from _files(path, depth - 1)
+
+
 def _digest(root: epath.Path, table: ConfigDict | None) -> str:
     described = "" if table is None else table.to_json()
     total = hashlib.blake2b(described.encode(), digest_size=12)
-    for path in sorted(path for path in root.glob("**/*") if path.is_file()):
+    for path in sorted(_files(root)):
         content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
         total.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
     return total.hexdigest()
