@@ -15,7 +15,7 @@ from ml_collections import ConfigDict, config_flags
 
 from busjax import files
 from busjax.allocator import restart_tuned
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 from configs import fields
 
 MODES = ("train", "evaluate", "crossval")
@@ -178,8 +178,7 @@ def _with_saved_config(argv: list[str]) -> list[str]:
 
 
 def _fail(message: str) -> NoReturn:
-    print(f"busjax: {' '.join(message.split())}", file=sys.stderr)
-    sys.exit(1)
+    sys.exit(tell(message))
 
 
 if __name__ == "__main__":

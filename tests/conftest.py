@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -69,10 +70,24 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small trained run, not to be written to: two epochs on phantoms of 16 x 16 pixels."""
+def train() -> Callable[[ConfigDict, Path], None]:
+    """A function that trains and evaluates in a folder, without the warnings of tensorboardX."""
     from busjax import run
 
+    def train(config: ConfigDict, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # tensorboardX still calls what NumPy and protobuf deprecate.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            run.train_and_evaluate(config, epath.Path(folder))
+
+    return train
+
+
+@pytest.fixture(scope="session")
+def run_folder(
+    tmp_path_factory: pytest.TempPathFactory, train: Callable[[ConfigDict, Path], None]
+) -> Path:
+    """A small trained run, not to be written to: two epochs on phantoms of 16 x 16 pixels."""
     config = base.get_config()
     config.name = "tiny"
     config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"})
@@ -82,8 +97,5 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.parallel.devices = 1
     folder = tmp_path_factory.mktemp("shared") / "run"
     folder.mkdir()
-    with warnings.catch_warnings():
-        # tensorboardX still calls what NumPy and protobuf deprecate.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        run.train_and_evaluate(config, epath.Path(folder))
+    train(config, folder)
     return folder

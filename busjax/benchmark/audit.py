@@ -18,7 +18,7 @@ from etils import epath
 
 from busjax import files
 from busjax.data.curation import read_list
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 
 Pair = tuple[str, str]
 
@@ -106,8 +106,7 @@ def main(arguments: list[str] | None = None) -> int:
         if unknown := {id for pair in found for id in pair} - letter.keys():
             raise UserError(f"'{min(unknown)}' is not in the letter's list")
     except UserError as error:
-        print(f"busjax: {error}", file=sys.stderr)
-        return 1
+        return tell(error)
     tuned, other = halves(letter)
     for title, images in (("tuned on", tuned), ("the others", other), ("all", list(letter))):
         print(f"{title}: {measure(images, groups, found, letter, kept)}")

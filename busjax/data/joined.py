@@ -18,7 +18,6 @@ class JoinedSource:
 
     Attributes:
         sets: name of the set of every record, (N,).
-        skipped: of all sources.
     """
 
     def __init__(self, sources: Sequence[tuple[str, RecordSource]]) -> None:

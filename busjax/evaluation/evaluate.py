@@ -123,7 +123,7 @@ def _members(config: ConfigDict, source: RecordSource, ids: tuple[str, ...]) -> 
                 f"config.inference.members: '{folder}' was trained or chosen on {known} of the "
                 f"{len(ids)} images to be tested: average runs of the same split"
             )
-    return members.others(config)
+    return members.of_same_network(config, folders)
 
 
 def _calibration(

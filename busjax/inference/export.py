@@ -30,7 +30,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.data.phantom import PhantomSource
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 from busjax.evaluation import results
 from busjax.inference import NOTE, load
 from busjax.models import network as networks
@@ -58,8 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         path, difference = export(files.locate(options.workdir), options.format)
     except UserError as error:
-        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped; nothing was exported", file=sys.stderr)
         return 130

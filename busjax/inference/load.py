@@ -84,11 +84,9 @@ class Predictor:
         self.config = configuration.load_sound(workdir)
         _set(self.config, inference)
         self.step, variables = _restore(self.config, workdir)
-        for other in others:
-            members.check_same_network(self.config, other)
-        more = [members.variables(other)[1] for other in others]
+        runs = (*others, *members.folders(self.config.inference))
         self.ensemble = Ensemble(
-            (variables, *more, *members.others(self.config)),
+            (variables, *members.of_same_network(self.config, runs)),
             calibrate.load(workdir, self.config.inference),
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)

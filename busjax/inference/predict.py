@@ -20,7 +20,7 @@ from absl import logging
 from tqdm import tqdm
 
 from busjax import files
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 from busjax.inference import folder, images
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
@@ -49,8 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         return _predict(options)
     except UserError as error:
-        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return tell(error)
     except (_Stopped, KeyboardInterrupt):
         print("busjax: stopped; what was written is whole", file=sys.stderr)
         return 130

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import jax
@@ -42,20 +43,20 @@ def folders(inference: ConfigDict) -> list[str]:
     return [name for name in inference.members.split(",") if name]
 
 
-def others(config: ConfigDict) -> list[Any]:
-    """The variables of `config.inference.members`.
+def of_same_network(config: ConfigDict, runs: Iterable[PathLike]) -> list[Any]:
+    """The variables of runs, to be averaged with those of the run of this configuration.
 
     Raises:
         UserError: one is no run, or its network is another one.
     """
     found = []
-    for folder in folders(config.inference):
-        check_same_network(config, folder)
-        found.append(variables(folder)[1])
+    for run in runs:
+        _check_same_network(config, run)
+        found.append(variables(run)[1])
     return found
 
 
-def check_same_network(config: ConfigDict, folder: PathLike) -> None:
+def _check_same_network(config: ConfigDict, folder: PathLike) -> None:
     """Raises a UserError unless the run has the same network, for images of the same size."""
     ours, theirs = (
         flatten(c.to_dict()) for c in (config, configuration.load_sound(locate(folder)))

@@ -1,13 +1,10 @@
 """Several folders as one set: BUSI and a table together, told apart in every result."""
 
-import warnings
-
 import numpy as np
 import pytest
 from etils import epath
 from PIL import Image
 
-from busjax import run
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.sources import open_source
@@ -104,17 +101,14 @@ def test_what_is_wrong_is_told(place, fields, message):
         opened(place, **fields)
 
 
-def test_every_result_tells_the_set(place, config, monkeypatch):
+def test_every_result_tells_the_set(place, config, monkeypatch, train):
     monkeypatch.chdir(place)
     config.data.update({"source": "auto", "dir": "one,two", "test_fraction": 0.4})
     config.data.table.group = "case"
     config.train.update({"batch_size": 4, "epochs": 1})
     folder = epath.Path(place / "run")
     folder.mkdir()
-    with warnings.catch_warnings():
-        # tensorboardX still calls what NumPy and protobuf deprecate.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        run.train_and_evaluate(config, folder)
+    train(config, folder)
     rows = results.read_rows(folder)
     assert {row.set for row in rows} == {"one", "two"}
     assert all(row.id.startswith(f"{row.set}/") for row in rows)

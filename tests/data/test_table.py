@@ -1,7 +1,6 @@
 """A folder whose images a CSV lists, as BUS-BRA's; what is wrong is told, with its line or file."""
 
 import shutil
-import warnings
 
 import numpy as np
 import pytest
@@ -155,7 +154,9 @@ def test_what_is_bad_may_be_left_out(place):
     assert source.description.endswith("left out: 1")
 
 
-def test_a_set_without_normal_images_trains_and_is_an_external_test(place, config, monkeypatch):
+def test_a_set_without_normal_images_trains_and_is_an_external_test(
+    place, config, monkeypatch, train
+):
     """Its scores of that class are undefined; so they are told."""
     monkeypatch.chdir(place)
     config.data.update({**BUS_BRA, "dir": "set", "image_size": 16})
@@ -163,10 +164,7 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(place, confi
     config.train.update({"batch_size": 4, "epochs": 1})
     folder = epath.Path(place / "run")
     folder.mkdir()
-    with warnings.catch_warnings():
-        # tensorboardX still calls what NumPy and protobuf deprecate.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        run.train_and_evaluate(config, folder)
+    train(config, folder)
     summary = results.read_summary(folder)
     assert summary["source"] == "table"
     assert np.isnan(summary["dice_normal"])

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import warnings
 
 import numpy as np
 import pytest
@@ -19,15 +18,12 @@ from busjax.training import configuration
 
 
 @pytest.fixture(scope="module")
-def second(run_folder, tmp_path_factory):
+def second(run_folder, tmp_path_factory, train):
     """A run of the same network on the same split, with another seed."""
     config = configuration.load(run_folder)
     config.seed = 5
     folder = tmp_path_factory.mktemp("second")
-    with warnings.catch_warnings():
-        # tensorboardX still calls what NumPy and protobuf deprecate.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        run.train_and_evaluate(config, epath.Path(folder))
+    train(config, folder)
     return folder
 
 

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from busjax import files
 from busjax.data.audit.cache import make
 from busjax.data.audit.run import Audit
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 from configs import base
 
 
@@ -24,8 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _audit(options)
     except (UserError, OSError) as error:
-        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped; nothing was written", file=sys.stderr)
         return 130

@@ -12,7 +12,7 @@ import sys
 from etils import epath
 
 from busjax import files
-from busjax.errors import UserError
+from busjax.errors import UserError, tell
 from busjax.evaluation import results, study
 from busjax.evaluation.compare import page, picture, published
 from busjax.evaluation.study import Study
@@ -24,8 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _compare(options)
     except (UserError, OSError) as error:
-        print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
+        return tell(error)
     return 0
 
 
