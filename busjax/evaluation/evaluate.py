@@ -73,7 +73,7 @@ def evaluate(
     """
     start = time.monotonic()
     program, plain = _program(config)
-    step, state, data = restore_best(workdir, program.abstract_state(), read_only=False)
+    step, state, data = restore_best(workdir, program.abstract_state(), config)
     ensemble = Ensemble((state.evaluated, *_members(config, source, ids)))
 
     def read(part: tuple[str, ...]) -> _Images:

@@ -159,7 +159,7 @@ def _set(config: ConfigDict, values: dict[str, Any]) -> None:
 
 def _restore(config: ConfigDict, workdir: PathLike) -> tuple[int, Any]:
     program = Program(config, 1, Mesh(np.array(jax.local_devices()[:1]), (AXIS,)))
-    step, state, _ = restore_best(workdir, program.abstract_state())
+    step, state, _ = restore_best(workdir, program.abstract_state(), config)
     return step, state.evaluated
 
 

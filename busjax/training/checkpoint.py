@@ -3,59 +3,97 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import sys
+from collections.abc import Mapping
 from typing import Any
 
 import jax
 import orbax.checkpoint as ocp
 from etils import epath
+from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.logs import without_warnings
+from busjax.training import checksums, processes
+from configs.fields import FREE, INFERENCE, flatten
 
 FOLDER = "checkpoints"
+CONFIG = "config"
+"""Entry of the data of a checkpoint: every field of the run that wrote it, by its dotted name."""
+
 _SCORE = "score"
+# Sections that shape the state, but for what may be another at every start.
+_OF_STATE = ("model.", "optim.")
+_ANY = FREE | INFERENCE | {"model.encoder_weights"}
+_UNFINISHED = ".orbax-checkpoint-tmp"
+_FINISHED = "_CHECKPOINT_METADATA"  # last of all Orbax writes the time into it
 
 
 def exist(workdir: PathLike) -> bool:
     """Whether a run has got as far as a checkpoint."""
-    folder = epath.Path(workdir) / FOLDER
-    return folder.is_dir() and any(path.name.isdigit() for path in folder.iterdir())
+    return bool(_steps(epath.Path(workdir) / FOLDER))
 
 
 class Checkpoints:
-    """The checkpoints of one run, written in the background.
+    """The checkpoints of one run, written in the background: the latest two, and the best.
 
-    A checkpoint is the train state, the position in the data (JSON) and the validation score. A
-    write that was cut short leaves nothing that is taken for a checkpoint.
+    A checkpoint is the train state, the position in the data (JSON) and the validation score. It
+    counts once the checksums of its files are written, and as long as they hold; older ones are
+    removed after that. Damaged ones are named, and put aside unless nothing may be written.
+
+    Raises:
+        UserError: there are checkpoints, and all of them are damaged.
     """
 
     def __init__(self, workdir: PathLike, read_only: bool = False) -> None:
-        policies = ocp.checkpoint_managers
         folder = epath.Path(workdir) / FOLDER
-        self._manager = ocp.CheckpointManager(
-            (folder if files.is_remote(folder) else folder.absolute()),
-            options=ocp.CheckpointManagerOptions(
-                preservation_policy=policies.AnyPreservationPolicy(
-                    [
-                        policies.LatestN(1),
-                        policies.BestN(get_metric_fn=lambda m: m[_SCORE], reverse=False, n=1),
-                    ]
-                ),
-                best_fn=lambda metrics: metrics[_SCORE],
-                cleanup_tmp_directories=not read_only,
-                enable_async_checkpointing=not read_only,
-                read_only=read_only,
-            ),
+        self._folder = folder if files.is_remote(folder) else folder.absolute()
+        whole = _whole(self._folder, read_only)
+        # The score of each step; None: it has none.
+        self._scores = {step: _read_score(self._folder / str(step)) for step in whole}
+        self._saving: int | None = None
+        self._reader = ocp.Checkpointer(ocp.CompositeCheckpointHandler())
+        self._manager = None if read_only else self._open()
+
+    def _open(self) -> ocp.CheckpointManager:
+        policies = ocp.checkpoint_managers
+        best = policies.BestN(
+            get_metric_fn=lambda metrics: metrics[_SCORE],
+            reverse=False,
+            n=1,
+            keep_checkpoints_without_metrics=False,
         )
+        options = ocp.CheckpointManagerOptions(
+            # Of two latest ones, one is left when the other is damaged.
+            preservation_policy=policies.AnyPreservationPolicy([policies.LatestN(2), best]),
+            best_fn=lambda metrics: metrics[_SCORE],
+            cleanup_tmp_directories=True,
+            # Called in the first process, before the folder counts and older ones are removed.
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
+        )
+        return ocp.CheckpointManager(self._folder, options=options)
+
+    def _seal(self) -> None:
+        """Writes the checksums into a folder that has all its files, but not its name yet."""
+        unnamed = self._folder / f"{self._saving}{_UNFINISHED}"
+        # In a bucket it has its name from the start, and a file in it at the end.
+        folder = unnamed if unnamed.exists() else self._folder / str(self._saving)
+        checksums.write(folder, but=_FINISHED)
 
     def close(self) -> None:
         """Waits until all is written, and ends the threads."""
-        self._manager.close()
+        if self._manager is not None:
+            self._manager.close()
+        self._reader.close()
 
     def save(self, step: int, state: Any, data: dict[str, Any], score: float) -> None:
         """Starts writing a checkpoint; the state may be donated right after."""
+        if self._manager is None:
+            raise ValueError("opened to be read only")
+        self._manager.wait_until_finished()
+        self._saving = step
         self._manager.save(
             step,
             args=ocp.args.Composite(
@@ -63,61 +101,146 @@ class Checkpoints:
             ),
             metrics={_SCORE: score},
         )
+        self._scores[step] = score
 
     def latest_step(self) -> int | None:
         """The step to go on from; None at the start of a run."""
-        return self._manager.latest_step()
+        return max(self._scores, default=None)
 
     def best_step(self) -> int | None:
         """The step with the highest validation score; None before the first checkpoint."""
-        return self._manager.best_step()
+        scored = {step: score for step, score in self._scores.items() if score is not None}
+        return max(scored, key=lambda step: (scored[step], step), default=None)
 
-    def restore(self, step: int, target: Any) -> tuple[Any, dict[str, Any]]:
+    def restore(
+        self, step: int, target: Any, config: ConfigDict | None = None
+    ) -> tuple[Any, dict[str, Any]]:
         """Reads the state and the data position of a step.
 
         Args:
             target: a state of the same structure; its shardings are those of the result.
+            config: of the run that asks; None: nothing is known of it.
 
         Raises:
-            UserError: the checkpoint belongs to another network, or is damaged.
+            UserError: the checkpoint belongs to another network.
         """
+        path = self._folder / str(step)
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target)
         try:
-            restored = self._manager.restore(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardRestore(abstract), data=ocp.args.JsonRestore()
-                ),
-            )
+            data = self._read(path, data=ocp.args.JsonRestore())["data"]
+            _check_same_state(path, data.get(CONFIG), config)
+            state = self._read(path, state=ocp.args.StandardRestore(abstract))["state"]
         except (ValueError, KeyError, FileNotFoundError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
-                f"checkpoint {self._manager.directory / str(step)} cannot be restored into this "
-                f"network: use the configuration that it was trained with ({reason})"
+                f"checkpoint {path} cannot be restored into this network: use the configuration "
+                f"that it was trained with ({reason})"
             ) from error
-        return restored["state"], restored["data"]
+        return state, data
+
+    def _read(self, path: epath.Path, **args: Any) -> Any:
+        return self._reader.restore(path, args=ocp.args.Composite(**args))
 
 
 def restore_best(
-    workdir: PathLike, target: Any, read_only: bool = True
+    workdir: PathLike, target: Any, config: ConfigDict | None = None
 ) -> tuple[int, Any, dict[str, Any]]:
     """Reads the best checkpoint of a run: its step, the state and the data position.
 
+    Nothing is written, not even the remains of a kill tidied up.
+
     Args:
         workdir: folder of the run.
-        target: as for `Checkpoints.restore`.
-        read_only: nothing is written, not even the remains of a kill tidied up.
+        target: as for `Checkpoints.restore`; so is `config`.
 
     Raises:
-        UserError: there is no checkpoint, or it belongs to another network.
+        UserError: there is no whole checkpoint, or it belongs to another network.
     """
     if exist(workdir):  # Orbax would make the folder
-        # Orbax warns of a folder that is opened to be read.
-        with (
-            without_warnings() if read_only else contextlib.nullcontext(),
-            contextlib.closing(Checkpoints(workdir, read_only)) as checkpoints,
-        ):
+        with contextlib.closing(Checkpoints(workdir, read_only=True)) as checkpoints:
             step = checkpoints.best_step()
             if step is not None:
-                return step, *checkpoints.restore(step, target)
+                return step, *checkpoints.restore(step, target, config)
     raise UserError(f"{workdir} holds no checkpoint: train first (--mode=train)")
+
+
+def _check_same_state(
+    path: epath.Path, saved: Mapping[str, Any] | None, config: ConfigDict | None
+) -> None:
+    """Raises a UserError where fields that shape the state differ; an earlier version kept none."""
+    if saved is None or config is None:
+        return
+    asked = flatten(config.to_dict())
+    names = [name for name in asked if name.startswith(_OF_STATE) and name not in _ANY]
+    differing = [
+        f"config.{name} is {saved[name]!r} there and {asked[name]!r} here"
+        for name in sorted(names)
+        if name in saved and saved[name] != asked[name]
+    ]
+    if differing:
+        raise UserError(f"checkpoint {path} is of another configuration: {'; '.join(differing)}")
+
+
+def _steps(folder: epath.Path) -> list[int]:
+    """Of the checkpoints in a folder, whole or not, in ascending order."""
+    if not folder.is_dir():
+        return []
+    return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
+
+
+def _whole(folder: epath.Path, read_only: bool) -> list[int]:
+    """The steps of the whole checkpoints, the same in all processes; tells of the others."""
+
+    def check() -> list[int]:
+        if not processes.is_first():
+            return []
+        damaged = _damaged(folder)
+        for step, reason in damaged.items():
+            print(f"busjax: checkpoint {folder / str(step)} is damaged: {reason}", file=sys.stderr)
+        left = [step for step in _steps(folder) if step not in damaged]
+        if damaged and not left:
+            raise UserError(
+                f"no checkpoint in {folder} is whole: bring one back from a copy, or remove the "
+                "folder to train anew"
+            )
+        if not read_only:
+            _tidy(folder, left, list(damaged))
+        return left
+
+    return json.loads(processes.of_first(json.dumps(processes.together(check))))
+
+
+def _damaged(folder: epath.Path) -> dict[int, str]:
+    """What is wrong with the checkpoints that are not whole, by step.
+
+    Where none has checksums, they are those of an earlier version: what Orbax finished counts.
+    """
+    steps = {step: folder / str(step) for step in _steps(folder)}
+    if any(checksums.exist(path) for path in steps.values()):
+        found = {step: checksums.damage(path) for step, path in steps.items()}
+    else:
+        finished = {step: (path / _FINISHED).exists() for step, path in steps.items()}
+        found = {
+            step: None if finished[step] else "it was not written to its end" for step in steps
+        }
+    return {step: reason for step, reason in found.items() if reason}
+
+
+def _tidy(folder: epath.Path, whole: list[int], damaged: list[int]) -> None:
+    """Makes room for what will be saved again, and checksums of an earlier version good."""
+    for step in damaged:
+        path, aside = folder / str(step), folder / f"damaged_{step}"
+        if aside.exists():
+            aside.rmtree()
+        if files.is_remote(folder):  # a bucket knows no renaming of folders
+            path.rmtree()
+        else:
+            path.rename(aside)
+    for step in whole:
+        if not checksums.exist(folder / str(step)):
+            checksums.write(folder / str(step), but=_FINISHED)
+
+
+def _read_score(folder: epath.Path) -> float | None:
+    path = folder / "metrics" / "metrics"
+    return json.loads(path.read_text())[_SCORE] if path.exists() else None

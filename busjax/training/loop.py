@@ -20,11 +20,12 @@ from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.models.prediction import Ensemble
 from busjax.training import parallel
-from busjax.training.checkpoint import Checkpoints
+from busjax.training.checkpoint import CONFIG, Checkpoints
 from busjax.training.console import Console
 from busjax.training.history import History
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
+from configs.fields import flatten
 
 
 def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
@@ -45,7 +46,7 @@ def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: 
         stack.callback(batches.close)
         checkpoints = Checkpoints(workdir)
         stack.callback(checkpoints.close)
-        state, done = _start(program, checkpoints, batches)
+        state, done = _start(config, program, checkpoints, batches)
         history = History(workdir, done + 1, done * steps_per_epoch)
         stack.callback(history.close)
         console = Console(
@@ -66,7 +67,11 @@ def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: 
             history.append(row)
             console.epoch(row)
             if epoch % config.train.checkpoint_epochs == 0 or epoch == config.train.epochs:
-                data = {"epoch": epoch, "iterator": batches.get_state()}
+                data = {
+                    "epoch": epoch,
+                    "iterator": batches.get_state(),
+                    CONFIG: flatten(config.to_dict()),
+                }
                 score = monitored(validation, config.train.monitor)
                 checkpoints.save(row["step"], program.saved(state), data, score)
 
@@ -76,12 +81,14 @@ def monitored(scores: dict[str, float], monitor: str) -> float:
     return sum(scores[name] for name in monitor.split("+"))
 
 
-def _start(program: Program, checkpoints: Checkpoints, batches: Any) -> tuple[TrainState, int]:
+def _start(
+    config: ConfigDict, program: Program, checkpoints: Checkpoints, batches: Any
+) -> tuple[TrainState, int]:
     """The state and the number of epochs that are done, from the latest checkpoint if any."""
     step = checkpoints.latest_step()
     if step is None:
         return program.init_state(), 0
-    state, data = checkpoints.restore(step, program.abstract_state())
+    state, data = checkpoints.restore(step, program.abstract_state(), config)
     batches.set_state(data["iterator"])
     print(f"going on after epoch {data['epoch']} (step {step})", flush=True)
     return state, data["epoch"]

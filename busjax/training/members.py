@@ -34,7 +34,7 @@ def variables(run: PathLike) -> tuple[int, Any]:
     config.train.batch_size = config.train.eval_batch_size = (
         jax.device_count() * config.optim.micro_batches
     )
-    step, state, _ = restore_best(workdir, Program(config, 1).abstract_state())
+    step, state, _ = restore_best(workdir, Program(config, 1).abstract_state(), config)
     return step, jax.device_get(state.evaluated)
 
 

@@ -136,6 +136,11 @@ def together(work: Callable[[], _T]) -> _T:
     raise UserError(where + texts[index])
 
 
+def of_first(text: str) -> str:
+    """What the first process brings, at most 4,096 bytes of it, in every process."""
+    return text if alone() else _gather(text)[0]
+
+
 def agree(what: str, text: str) -> None:
     """Raises a UserError, as `together` does, unless all processes bring the same text.
 
