@@ -1,14 +1,24 @@
-"""The one error that a user can cause and mend, and how a command tells it."""
+"""How a command ends early: the error that a user can mend, and the end that SIGTERM asks for."""
 
 from __future__ import annotations
 
 import sys
+
+AGAIN = 75
+"""Exit code after which the same command, started again, goes on (EX_TEMPFAIL of sysexits.h)."""
 
 
 class UserError(Exception):
     """What is wrong and what to do about it, in words for the user.
 
     `busjax.main` prints the message on one line (without a traceback) and exits with code 1.
+    """
+
+
+class Preempted(BaseException):
+    """SIGTERM has come, by which a machine is taken away; what can be saved is saved.
+
+    It is no `Exception`: what mends errors lets it through, as it does KeyboardInterrupt.
     """
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from absl import app, flags, logging
@@ -15,7 +17,7 @@ from ml_collections import ConfigDict, config_flags
 
 from busjax import files
 from busjax.allocator import restart_tuned
-from busjax.errors import UserError, tell
+from busjax.errors import AGAIN, Preempted, UserError, tell
 from configs import fields
 
 MODES = ("train", "evaluate", "crossval")
@@ -53,18 +55,30 @@ _PROCESS_INDEX = flags.DEFINE_integer(
 
 
 def main(argv: Sequence[str]) -> None:
-    """Runs what the flags ask for; an error that the user can mend is one line, exit code 1."""
+    """Runs what the flags ask for; an error that the user can mend is one line, exit code 1.
+
+    After SIGTERM, and where another process of the run was lost, the exit code is `AGAIN`.
+    """
     if len(argv) > 1:
         _fail(f"unexpected argument {argv[1]!r}: flags are written --name=value")
+    signal.signal(signal.SIGTERM, _end)
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
     try:
         _run()
     except UserError as error:
         _fail(str(error))
+    except Preempted:
+        print("busjax: stopped by SIGTERM; the same command goes on", file=sys.stderr)
+        sys.exit(AGAIN)
     except KeyboardInterrupt:
         line = "stopped; the same command goes on from the last checkpoint"
         print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
         sys.exit(130)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    """At any time but within a step of a training, which takes SIGTERM upon itself."""
+    raise Preempted
 
 
 def _run() -> None:

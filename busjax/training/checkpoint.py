@@ -88,8 +88,11 @@ class Checkpoints:
             self._manager.close()
         self._reader.close()
 
-    def save(self, step: int, state: Any, data: dict[str, Any], score: float) -> None:
-        """Starts writing a checkpoint; the state may be donated right after."""
+    def save(self, step: int, state: Any, data: dict[str, Any], score: float | None) -> None:
+        """Starts writing a checkpoint; the state may be donated right after.
+
+        One without a score is gone on from, but never evaluated.
+        """
         if self._manager is None:
             raise ValueError("opened to be read only")
         self._manager.wait_until_finished()
@@ -99,7 +102,7 @@ class Checkpoints:
             args=ocp.args.Composite(
                 state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data)
             ),
-            metrics={_SCORE: score},
+            metrics=None if score is None else {_SCORE: score},
         )
         self._scores[step] = score
 

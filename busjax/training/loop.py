@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator
+import dataclasses
 from typing import Any
 
-import jax
 import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
@@ -15,14 +13,16 @@ from ml_collections import ConfigDict
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
-from busjax.errors import UserError
+from busjax.errors import Preempted, UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.models.prediction import Ensemble
 from busjax.training import parallel
 from busjax.training.checkpoint import CONFIG, Checkpoints
 from busjax.training.console import Console
+from busjax.training.epoch import Epoch
 from busjax.training.history import History
+from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
 from configs.fields import flatten
@@ -35,91 +35,106 @@ def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: 
 
     Raises:
         UserError: the configuration, the data and the machine do not fit each other.
+        Preempted: SIGTERM came; the step that was under way is done and saved.
     """
-    steps_per_epoch = pipeline.steps_per_epoch(
-        source, split.train, config.data, config.train.batch_size
-    )
-    total_steps = steps_per_epoch * config.train.epochs
-    program = Program(config, total_steps)
-    batches = pipeline.train_batches(source, split.train, config, parallel.share())
     with contextlib.ExitStack() as stack:
-        stack.callback(batches.close)
-        checkpoints = Checkpoints(workdir)
-        stack.callback(checkpoints.close)
-        state, done = _start(config, program, checkpoints, batches)
-        history = History(workdir, done + 1, done * steps_per_epoch)
-        stack.callback(history.close)
-        console = Console(
-            config.train.epochs, total_steps, done * steps_per_epoch, config.train.batch_size
-        )
-        stack.callback(console.close)
-        validate = _validator(config, program, source, split)
-        for epoch in range(done + 1, config.train.epochs + 1):
-            state, found = _run_epoch(program, state, batches, steps_per_epoch, console)
-            validation = validate(state)
-            row = {
-                "epoch": epoch,
-                "step": epoch * steps_per_epoch,
-                "learning_rate": float(program.schedule(epoch * steps_per_epoch - 1)),
-                **found,
-                "validation": validation,
-            }
-            history.append(row)
-            console.epoch(row)
-            if epoch % config.train.checkpoint_epochs == 0 or epoch == config.train.epochs:
-                data = {
-                    "epoch": epoch,
-                    "iterator": batches.get_state(),
-                    CONFIG: flatten(config.to_dict()),
-                }
-                score = monitored(validation, config.train.monitor)
-                checkpoints.save(row["step"], program.saved(state), data, score)
+        training = _Training(config, workdir, source, split, stack)
+        while training.done < config.train.epochs:
+            training.step()
+
+
+class _Training:
+    """A run under way.
+
+    Attributes:
+        done: epochs that are done.
+        epoch: what is done of the next one.
+    """
+
+    def __init__(
+        self,
+        config: ConfigDict,
+        workdir: epath.Path,
+        source: RecordSource,
+        split: Split,
+        stack: contextlib.ExitStack,
+    ) -> None:
+        self._config = config
+        batch_size, epochs = config.train.batch_size, config.train.epochs
+        self._steps = pipeline.steps_per_epoch(source, split.train, config.data, batch_size)
+        self._program = Program(config, self._steps * epochs)
+        self._batches = pipeline.train_batches(source, split.train, config, parallel.share())
+        stack.callback(self._batches.close)
+        self._checkpoints = Checkpoints(workdir)
+        stack.callback(self._checkpoints.close)
+        self._state, self.done, self.epoch = self._start()
+        step = self._step()
+        self._history = History(workdir, self.done + 1, step)
+        stack.callback(self._history.close)
+        self._console = Console(epochs, self._steps * epochs, step, batch_size)
+        stack.callback(self._console.close)
+        self._validate = _validator(config, self._program, source, split)
+        self._watch = Watch()
+        stack.callback(self._watch.close)
+
+    def _start(self) -> tuple[TrainState, int, Epoch]:
+        """From the latest checkpoint, if any."""
+        step = self._checkpoints.latest_step()
+        if step is None:
+            return self._program.init_state(), 0, Epoch()
+        target = self._program.abstract_state()
+        state, data = self._checkpoints.restore(step, target, self._config)
+        self._batches.set_state(data["iterator"])
+        epoch = Epoch(**data.get("steps", {}))
+        within = f" and {len(epoch)} steps of the next" if len(epoch) else ""
+        print(f"going on after epoch {data['epoch']}{within} (step {step})", flush=True)
+        return state, data["epoch"], epoch
+
+    def _step(self) -> int:
+        return self.done * self._steps + len(self.epoch)
+
+    def step(self) -> None:
+        """Takes a step, and what is due after it: validation, a checkpoint, the end."""
+        self._state = self.epoch.take_step(self._program, self._state, self._batches)
+        self._console.step(self.epoch.found[-1]["loss"])
+        step, score = self._step(), None
+        if len(self.epoch) == self._steps:
+            score = self._end_epoch(step)
+        told = self._watch.told(step)
+        if told or score is not None:
+            self._save(step, score)
+        if told:
+            raise Preempted
+
+    def _end_epoch(self, step: int) -> float | None:
+        """Validates; returns the score of the checkpoint that is due, None where none is."""
+        row = {
+            "epoch": self.done + 1,
+            "step": step,
+            "learning_rate": float(self._program.schedule(step - 1)),
+            **self.epoch.summary(),
+            "validation": self._validate(self._state),
+        }
+        self._history.append(row)
+        self._console.epoch(row)
+        self.done, self.epoch = self.done + 1, Epoch()
+        options = self._config.train
+        is_due = self.done % options.checkpoint_epochs == 0 or self.done == options.epochs
+        return monitored(row["validation"], options.monitor) if is_due else None
+
+    def _save(self, step: int, score: float | None) -> None:
+        data = {
+            "epoch": self.done,
+            "steps": dataclasses.asdict(self.epoch),
+            "iterator": self._batches.get_state(),
+            CONFIG: flatten(self._config.to_dict()),
+        }
+        self._checkpoints.save(step, self._program.saved(self._state), data, score)
 
 
 def monitored(scores: dict[str, float], monitor: str) -> float:
     """The sum of the scores that `monitor` names, joined by '+'; higher is better."""
     return sum(scores[name] for name in monitor.split("+"))
-
-
-def _start(
-    config: ConfigDict, program: Program, checkpoints: Checkpoints, batches: Any
-) -> tuple[TrainState, int]:
-    """The state and the number of epochs that are done, from the latest checkpoint if any."""
-    step = checkpoints.latest_step()
-    if step is None:
-        return program.init_state(), 0
-    state, data = checkpoints.restore(step, program.abstract_state(), config)
-    batches.set_state(data["iterator"])
-    print(f"going on after epoch {data['epoch']} (step {step})", flush=True)
-    return state, data["epoch"]
-
-
-def _run_epoch(
-    program: Program,
-    state: TrainState,
-    batches: Iterator[dict[str, np.ndarray]],
-    steps: int,
-    console: Console,
-) -> tuple[TrainState, dict[str, Any]]:
-    scalars, waits, laps = [], [], []
-    for _ in range(steps):
-        start = time.monotonic()
-        batch = next(batches)
-        ready = time.monotonic()
-        state, found = program.train_step(state, batch)
-        # Reading the loss waits for the step; the batches are made ahead by other threads.
-        console.step(float(found["loss"]))
-        scalars.append(found)
-        waits.append(ready - start)
-        laps.append(time.monotonic() - start)
-    scalars = jax.device_get(scalars)
-    return state, {
-        "seconds": sum(laps),
-        # The median leaves out the step that compiles.
-        "images_per_second": len(batch["valid"]) * jax.process_count() / float(np.median(laps)),
-        "data_wait": sum(waits) / sum(laps),
-        "train": {name: float(np.mean([row[name] for row in scalars])) for name in scalars[0]},
-    }
 
 
 def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:

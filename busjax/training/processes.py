@@ -19,10 +19,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from busjax.errors import UserError
-
-LOST = 75
-"""Exit code where another process was lost: the same command, started again, goes on."""
+from busjax.errors import AGAIN, UserError
 
 _LONGEST_TEXT = 4096  # bytes that a process may tell the others
 _SIGNS_OF_LOSS = ("Gloo", "NCCL", "heartbeat", "coordination", "UNAVAILABLE", "DEADLINE_EXCEEDED")
@@ -170,7 +167,7 @@ def leave(error: Exception) -> None:
     if any(sign in text for sign in _SIGNS_OF_LOSS):
         line = f"another process of the run was lost ({text[:200]}); started again, it goes on"
         print(f"busjax: process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
-        os._exit(LOST)
+        os._exit(AGAIN)
     sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()
     os._exit(1)

@@ -1,6 +1,7 @@
 """A run that is killed and started again ends as one that was not."""
 
 import json
+import signal
 import warnings
 from contextlib import closing
 
@@ -11,9 +12,10 @@ import pytest
 
 from busjax.data.phantom import PhantomSource
 from busjax.data.splits import draw_split
-from busjax.errors import UserError
+from busjax.errors import Preempted, UserError
 from busjax.training import loop
 from busjax.training.checkpoint import Checkpoints
+from busjax.training.preemption import Watch
 from busjax.training.program import Program
 
 
@@ -78,6 +80,48 @@ def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
     assert data == resumed_data
     chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
     assert _history(killed) == _history(whole)
+
+
+def test_ended_by_sigterm_after_any_step_and_resumed_bit_for_bit(
+    run, source, tmp_path, monkeypatch
+):
+    """Steps 2 and 4 are in the midst of an epoch, 5 is its end, 6 the first after a resumption."""
+    config, split = run
+    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    loop.train(config, whole, source, split)
+    for last in (2, 4, 5, 6):
+        with monkeypatch.context() as patch:
+            patch.setattr(loop.Watch, "told", lambda self, step, last=last: step == last)
+            with pytest.raises(Preempted):
+                loop.train(config, ended, source, split)
+        with closing(Checkpoints(ended, read_only=True)) as checkpoints:
+            assert checkpoints.latest_step() == last
+            # What stands in the midst of an epoch is never evaluated.
+            assert checkpoints.best_step() == (5 if last >= 5 else None)
+    loop.train(config, ended, source, split)
+    (step, (state, _)), (again, (resumed, _)) = (
+        _final_state(config, folder) for folder in (whole, ended)
+    )
+    assert step == again
+    chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
+    assert _history(ended) == _history(whole)
+
+
+def test_sigterm_is_noted_while_it_is_watched_and_only_then():
+    heard = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        watch = Watch()
+        assert not watch.told(1)
+        signal.raise_signal(signal.SIGTERM)
+        assert watch.told(2)
+        assert watch.told(3)
+        assert not heard
+        watch.close()
+        signal.raise_signal(signal.SIGTERM)
+        assert heard == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_finished_run_is_left_as_it_is(run, source, tmp_path):

@@ -1,0 +1,59 @@
+"""One epoch under way: what its steps found, as far as it has got."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from busjax.training.program import Program
+from busjax.training.steps import TrainState
+
+
+@dataclasses.dataclass
+class Epoch:
+    """The steps of an epoch that are done; JSON takes it as a dictionary.
+
+    Attributes:
+        found: what the train step gives, one dictionary a step.
+        waits: seconds that each step waited for its batch.
+        laps: seconds of each step, that wait included.
+        images: of one batch, over all processes.
+    """
+
+    found: list[dict[str, float]] = dataclasses.field(default_factory=list)
+    waits: list[float] = dataclasses.field(default_factory=list)
+    laps: list[float] = dataclasses.field(default_factory=list)
+    images: int = 0
+
+    def __len__(self) -> int:
+        return len(self.found)
+
+    def take_step(
+        self, program: Program, state: TrainState, batches: Iterator[dict[str, np.ndarray]]
+    ) -> TrainState:
+        """Trains on the next batch, which other threads make ahead, and waits for the step."""
+        start = time.monotonic()
+        batch = next(batches)
+        ready = time.monotonic()
+        state, found = program.train_step(state, batch)
+        self.found.append({name: float(value) for name, value in jax.device_get(found).items()})
+        self.waits.append(ready - start)
+        self.laps.append(time.monotonic() - start)
+        self.images = len(batch["valid"]) * jax.process_count()
+        return state
+
+    def summary(self) -> dict[str, Any]:
+        """Seconds, images a second, the share of waiting, and the means of what was found."""
+        return {
+            "seconds": sum(self.laps),
+            # The median leaves out the step that compiles.
+            "images_per_second": self.images / float(np.median(self.laps)),
+            "data_wait": sum(self.waits) / sum(self.laps),
+            "train": {name: float(np.mean([row[name] for row in self.found]))
+                      for name in self.found[0]},
+        }  # fmt: skip

@@ -1,0 +1,80 @@
+"""A run that is started again and again, and ended by a real signal each time but the last.
+
+    python tests/training/interrupted.py FOLDER SEED SIGNAL...
+
+Every start is a process of its own, forked before JAX has touched a device, so that a start costs
+a second and not six. A signal comes at a random moment after the first step. The exit codes are
+printed, one a line; the program itself fails where the last start does.
+"""
+
+import os
+import random
+import select
+import signal
+import sys
+import time
+from pathlib import Path
+
+# All that a run needs is imported once, here.
+from busjax import main, run  # noqa: F401
+
+FLAGS = [
+    "--config=configs/unet.py",
+    *(f"--config.model.{field}" for field in ("width=4", "depth=1", "ops=reference")),
+    *("--config.model.dtype=float32", "--config.model.classifier_hidden=8"),
+    *(f"--config.data.{field}" for field in ("source=phantom", "phantom_count=40")),
+    *("--config.data.image_size=16", "--config.data.test_fraction=0.25"),
+    *(f"--config.train.{field}" for field in ("batch_size=4", "eval_batch_size=8", "epochs=8")),
+]
+
+
+def start(folder: str) -> tuple[int, int]:
+    """Forks a process that trains; returns its number, and what it prints."""
+    out, into = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(into)
+        return child, out
+    os.dup2(into, 1)
+    sys.stdout = os.fdopen(1, "w", buffering=1)
+    code = 1
+    try:
+        sys.argv = ["busjax.main", *FLAGS, f"--workdir={folder}"]
+        main.app.run(main.main, flags_parser=main._parse)
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 0
+    finally:
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def finish(child: int, out: int, number: int | None, delay: float) -> int:
+    """Sends the signal so long after the first step, waits, and returns the exit code."""
+    moment, text = None, b""
+    while chunk := _read(out, moment):
+        text += chunk if chunk != b"\0" else b""
+        if moment is None and b"first step" in text:
+            moment = time.monotonic() + delay
+        if number is not None and moment is not None and time.monotonic() >= moment:
+            os.kill(child, number)
+            number = None
+    os.close(out)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def _read(out: int, moment: float | None) -> bytes:
+    """What has been printed; a zero byte: nothing yet."""
+    wait = 1.0 if moment is None else max(0.001, min(1.0, moment - time.monotonic()))
+    return os.read(out, 4096) if select.select([out], [], [], wait)[0] else b"\0"
+
+
+if __name__ == "__main__":
+    os.chdir(Path(__file__).parent.parent.parent)
+    folder, seed, *names = sys.argv[1:]
+    moments = random.Random(int(seed))
+    for name in [*names, None]:
+        number = None if name is None else getattr(signal, name)
+        code = finish(*start(folder), number, moments.uniform(0.0, 0.8))
+        print(code, flush=True)
+    sys.exit(code)

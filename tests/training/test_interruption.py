@@ -1,0 +1,60 @@
+"""Really killed processes: a run that was ended by signals ends as one that ran through."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parent / "interrupted.py"
+TIMED = ("seconds", "images_per_second", "data_wait")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """Compiles little, and once."""
+    fast = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_PLATFORMS": "cpu",
+        "PYTHONPATH": str(SCRIPT.parent.parent.parent),
+    }
+    return {**os.environ, **fast}
+
+
+def _run(folder, environment, *signals):
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), str(folder), "7", *signals],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return [int(code) for code in done.stdout.split()], done.stderr
+
+
+def _history(folder):
+    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in row.items() if key not in TIMED} for row in rows]
+
+
+def test_signals_at_random_moments_change_nothing(tmp_path, environment):
+    whole, ended = tmp_path / "whole", tmp_path / "ended"
+    assert _run(whole, environment)[0] == [0]
+    signals = ("SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL")
+    codes, said = _run(ended, environment, *signals)
+    # A start that comes to its end before its signal has ended well.
+    expected = {"SIGTERM": (75, 0), "SIGKILL": (-9, 0)}
+    assert all(code in expected[name] for code, name in zip(codes, signals, strict=False)), said
+    assert codes[0] == 75
+    assert codes[-1] == 0, said
+    assert said.count("busjax: stopped by SIGTERM; the same command goes on\n") == codes.count(75)
+    assert _history(ended) == _history(whole)
+    for name in ("images.csv", "validation.csv"):
+        assert (ended / "evaluation" / name).read_bytes() == (
+            whole / "evaluation" / name
+        ).read_bytes()
