@@ -154,6 +154,7 @@ def _train() -> ConfigDict:
     train.init_parts = "all"  # of that run: 'all' that fits | 'encoder'
     train.checkpoint_epochs = 1  # epochs between two checkpoints
     train.monitor = "dice_average+accuracy"  # validation scores whose sum chooses the checkpoint
+    train.skip_nonfinite = 0  # updates in a row left out for NaN or infinity; one more: the end
     return train
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -35,8 +36,12 @@ class Epoch:
 
     def take_step(
         self, program: Program, state: TrainState, batches: Iterator[dict[str, np.ndarray]]
-    ) -> TrainState:
-        """Trains on the next batch, which other threads make ahead, and waits for the step."""
+    ) -> tuple[TrainState, np.ndarray]:
+        """Trains on the next batch, which other threads make ahead, and waits for the step.
+
+        Returns:
+            The next state, and the positions of the batch's images in the training part.
+        """
         start = time.monotonic()
         batch = next(batches)
         ready = time.monotonic()
@@ -45,15 +50,20 @@ class Epoch:
         self.waits.append(ready - start)
         self.laps.append(time.monotonic() - start)
         self.images = len(batch["valid"]) * jax.process_count()
-        return state
+        return state, batch["index"]
 
     def summary(self) -> dict[str, Any]:
-        """Seconds, images a second, the share of waiting, and the means of what was found."""
+        """Seconds, images a second, share of waiting, skipped updates, means over the others."""
+        taken = [row for row in self.found if row["finite"]]
+        names = [name for name in self.found[0] if name != "finite"]
         return {
             "seconds": sum(self.laps),
             # The median leaves out the step that compiles.
             "images_per_second": self.images / float(np.median(self.laps)),
             "data_wait": sum(self.waits) / sum(self.laps),
-            "train": {name: float(np.mean([row[name] for row in self.found]))
-                      for name in self.found[0]},
-        }  # fmt: skip
+            "skipped": len(self.found) - len(taken),
+            "train": {
+                name: float(np.mean([row[name] for row in taken])) if taken else math.nan
+                for name in names
+            },
+        }

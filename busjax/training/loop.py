@@ -59,7 +59,8 @@ class _Training:
         split: Split,
         stack: contextlib.ExitStack,
     ) -> None:
-        self._config = config
+        self._config, self._split = config, split
+        self._not_finite = 0  # updates in a row that were skipped
         batch_size, epochs = config.train.batch_size, config.train.epochs
         self._steps = pipeline.steps_per_epoch(source, split.train, config.data, batch_size)
         self._program = Program(config, self._steps * epochs)
@@ -95,9 +96,13 @@ class _Training:
 
     def step(self) -> None:
         """Takes a step, and what is due after it: validation, a checkpoint, the end."""
-        self._state = self.epoch.take_step(self._program, self._state, self._batches)
-        self._console.step(self.epoch.found[-1]["loss"])
+        self._state, images = self.epoch.take_step(self._program, self._state, self._batches)
+        found = self.epoch.found[-1]
+        self._console.step(found["loss"])
         step, score = self._step(), None
+        self._not_finite = 0 if found["finite"] else self._not_finite + 1
+        if self._not_finite:
+            self._skip(step, images)
         if len(self.epoch) == self._steps:
             score = self._end_epoch(step)
         told = self._watch.told(step)
@@ -105,6 +110,28 @@ class _Training:
             self._save(step, score)
         if told:
             raise Preempted
+
+    def _skip(self, step: int, images: np.ndarray) -> None:
+        """Tells of an update that was not taken.
+
+        Raises:
+            UserError: it is one more in a row than may be.
+        """
+        allowed = self._config.train.skip_nonfinite
+        what = f"the loss or its gradient is not finite at step {step}"
+        if self._not_finite <= allowed:
+            said = f"{what}: update skipped ({self._not_finite} of at most {allowed} in a row)"
+            self._console.say(said)
+            return
+        ids = ", ".join(self._split.train[index] for index in images)
+        saved = self._checkpoints.latest_step()
+        raise UserError(
+            f"{what}; images of the batch: {ids}; last checkpoint: "
+            f"{'none' if saved is None else f'step {saved}'}. Look at these images; lower "
+            "config.optim.learning_rate in a new --workdir; or go on with "
+            "config.model.dtype=float32, or with config.train.skip_nonfinite=N, which leaves out "
+            "up to N such updates in a row"
+        )
 
     def _end_epoch(self, step: int) -> float | None:
         """Validates; returns the score of the checkpoint that is due, None where none is."""

@@ -91,6 +91,8 @@ def train_step(
 
     Returns:
         The next state, and scalars by name: 'loss', its terms, 'accuracy'; the same everywhere.
+        'finite' is 1, or 0 where the loss or the gradient is not finite: then only the step of the
+        state has changed.
     """
     total = jnp.maximum(jax.lax.psum(batch["valid"].sum(), AXIS), 1.0)
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
@@ -116,7 +118,13 @@ def train_step(
         )
         sums = jax.tree.map(lambda x: x.sum(0), stacked)
     gradient, sums = jax.lax.psum((gradient, sums), AXIS)
-    return _update(state, gradient, batch_stats, optimizer, config.optim.ema_decay), sums
+    finite = jnp.all(
+        jnp.stack([jnp.isfinite(x).all() for x in (sums["loss"], *jax.tree.leaves(gradient))])
+    )
+    updated = _update(state, gradient, batch_stats, optimizer, config.optim.ema_decay)
+    # What is not finite is never taken over, whatever is done about it then.
+    kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), updated, state)
+    return kept.replace(step=state.step + 1), {**sums, "finite": finite.astype(jnp.float32)}
 
 
 def _loss_sums(

@@ -1,6 +1,8 @@
 """A run that is killed and started again ends as one that was not."""
 
+import itertools
 import json
+import re
 import signal
 import warnings
 from contextlib import closing
@@ -138,6 +140,59 @@ def test_finished_run_is_left_as_it_is(run, source, tmp_path):
 def test_monitor_is_the_sum_of_scores():
     scores = {"dice_average": 0.5, "accuracy": 0.25, "loss": 1.0}
     assert loop.monitored(scores, "dice_average+accuracy") == 0.75
+
+
+def _with_bad_steps(monkeypatch, *bad):
+    """NaN in the first image of the batch of these steps, counted over all starts."""
+    count = itertools.count(1)
+
+    def train_step(self, state, batch, take=Program.train_step):
+        if next(count) in bad:
+            batch = {**batch, "image": batch["image"].copy()}
+            batch["image"][0] = np.nan
+        return take(self, state, batch)
+
+    monkeypatch.setattr(Program, "train_step", train_step)
+
+
+def test_not_finite_stops_and_names_step_images_and_checkpoint(run, source, tmp_path, monkeypatch):
+    config, split = run
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    loop.train(config, whole, source, split)
+    with monkeypatch.context() as patch:
+        _with_bad_steps(patch, 7)
+        with pytest.raises(UserError) as told:
+            loop.train(config, stopped, source, split)
+    found = re.fullmatch(
+        r"the loss or its gradient is not finite at step 7; images of the batch: (.*); last "
+        r"checkpoint: step 5\. .*config.train.skip_nonfinite=N.*",
+        str(told.value),
+    )
+    ids = found[1].split(", ")
+    assert len(ids) == 8
+    assert set(ids) <= set(split.train)
+    # Nothing bad was saved: without the cause, the run ends as one that never saw it.
+    loop.train(config, stopped, source, split)
+    (_, (state, _)), (_, (resumed, _)) = (_final_state(config, f) for f in (whole, stopped))
+    chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
+    assert _history(stopped) == _history(whole)
+
+
+def test_updates_that_are_not_finite_can_be_skipped(run, source, tmp_path, monkeypatch, capsys):
+    config, split = run
+    config.train.skip_nonfinite = 2
+    with monkeypatch.context() as patch:
+        _with_bad_steps(patch, 2, 4, 5, 8)
+        loop.train(config, tmp_path / "skipped", source, split)
+    rows = _history(tmp_path / "skipped")
+    assert [row["skipped"] for row in rows] == [3, 1, 0]
+    assert all(np.isfinite(row["train"]["loss"]) for row in rows)
+    said = capsys.readouterr().out
+    assert "at step 5: update skipped (2 of at most 2 in a row)" in said
+    with monkeypatch.context() as patch:
+        _with_bad_steps(patch, 6, 7, 8)
+        with pytest.raises(UserError, match="not finite at step 8"):
+            loop.train(config, tmp_path / "stopped", source, split)
 
 
 def test_divergence_is_told(run, source, tmp_path, monkeypatch):

@@ -83,9 +83,27 @@ def test_padding_counts_nowhere(config, batch):
     assert len(dirty[1]["index"]) == 6
 
 
+@pytest.mark.parametrize("devices", [1, 4])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_taken_over(config, batch, value, devices):
+    """One pixel of one device's share; then the state is as it was, on all of them."""
+    config = _config(config, **{"parallel.devices": devices})
+    program = Program(config, 10)
+    before = program.init_state()
+    expected = jax.device_get(before)
+    bad = {**batch, "image": batch["image"].copy()}
+    bad["image"][5, 3, 3, 0] = value
+    after, scalars = program.train_step(before, bad)
+    assert float(scalars["finite"]) == 0.0
+    chex.assert_trees_all_equal(jax.device_get(after), expected.replace(step=1))
+    again, scalars = program.train_step(after, batch)
+    assert float(scalars["finite"]) == 1.0
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(jax.device_get(again.params)))
+
+
 def test_scalars_and_counts_are_what_they_say(config, batch):
     (_, scalars), evaluated = _run(_config(config), batch, steps=1)
-    assert sorted(scalars) == ["accuracy", "bce", "classification", "dice", "loss"]
+    assert sorted(scalars) == ["accuracy", "bce", "classification", "dice", "finite", "loss"]
     expected = scalars["dice"] + scalars["bce"] + 0.5 * scalars["classification"]
     np.testing.assert_allclose(scalars["loss"], expected, rtol=1e-5)
     drawn = evaluated["mask"] >= 0.5
