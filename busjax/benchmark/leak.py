@@ -20,8 +20,8 @@ from busjax.data.curation import read_list
 from busjax.errors import UserError, tell
 from busjax.evaluation import study
 from busjax.evaluation.rows import ImageRow
+from busjax.metrics import bootstrap
 
-_RESAMPLES = 2000
 _SCORES: dict[str, Callable[[ImageRow], float]] = {
     "Dice": lambda row: row.dice,
     "accuracy": lambda row: float(row.class_name == row.predicted),
@@ -33,27 +33,24 @@ def difference(
 ) -> tuple[float, float, float]:
     """Mean of the second minus mean of the first, with its 95 % interval.
 
-    Percentile bootstrap, 2,000 resamples of the groups of both together.
+    Both are scored on the same resamples of their groups (`metrics.bootstrap`).
 
     Args:
         first: the scores of each group's images, by its name.
         second: likewise, of other images.
     """
-    names = sorted(first.keys() | second.keys())
-    # (groups, 4): sum and number of the scores of the first, of the second.
-    sums = np.array(
-        [[x for of in (first, second) for x in (sum(of.get(n, ())), len(of.get(n, ())))]
-         for n in names]
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    drawn = sums[rng.integers(0, len(names), (_RESAMPLES, len(names)))].sum(1)
-    drawn = drawn[(drawn[:, 1] > 0) & (drawn[:, 3] > 0)]
-    low, high = np.percentile(_minus(drawn), [2.5, 97.5])
-    return float(_minus(sums.sum(0, keepdims=True))[0]), float(low), float(high)
+    groups = [name for of in (first, second) for name, found in of.items() for _ in found]
+    values = np.array([score for of in (first, second) for found in of.values() for score in found])
+    count = sum(map(len, first.values()))
 
+    def minus(times: np.ndarray) -> np.ndarray:
+        parts = (slice(count, None), slice(count))
+        with np.errstate(invalid="ignore"):  # a resample may leave one of them empty
+            second, first = (times[:, p] @ values[p] / times[:, p].sum(1) for p in parts)
+        return second - first
 
-def _minus(sums: np.ndarray) -> np.ndarray:
-    return sums[:, 2] / sums[:, 3] - sums[:, 0] / sums[:, 1]
+    whole = float(minus(np.ones((1, len(values))))[0])
+    return whole, *bootstrap.interval(minus(bootstrap.draw(groups)))
 
 
 def table(
