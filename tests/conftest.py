@@ -1,5 +1,6 @@
 """Settings that all tests share."""
 
+import os
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -99,3 +100,16 @@ def run_folder(
     folder.mkdir()
     train(config, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Of a child process that runs busjax: it compiles little, and once."""
+    fast = {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+        "JAX_PLATFORMS": "cpu",
+    }
+    return {**os.environ, **fast}

@@ -28,20 +28,6 @@ RUN = [
 ]
 
 
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Compiles little, and once."""
-    cache = tmp_path_factory.mktemp("cache")
-    fast = {
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "JAX_PLATFORMS": "cpu",
-    }
-    return {**os.environ, **fast}
-
-
 def launch(processes, *command, environment=None, options=()):
     return subprocess.run(
         [*LAUNCH, f"--processes={processes}", *options, "--", *command],

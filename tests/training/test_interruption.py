@@ -1,35 +1,19 @@
 """Really killed processes: a run that was ended by signals ends as one that ran through."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 SCRIPT = Path(__file__).parent / "interrupted.py"
+ROOT = SCRIPT.parent.parent.parent
 TIMED = ("seconds", "images_per_second", "data_wait")
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory):
-    """Compiles little, and once."""
-    fast = {
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-        "JAX_PLATFORMS": "cpu",
-        "PYTHONPATH": str(SCRIPT.parent.parent.parent),
-    }
-    return {**os.environ, **fast}
 
 
 def _run(folder, environment, *signals):
     done = subprocess.run(
         [sys.executable, str(SCRIPT), str(folder), "7", *signals],
-        env=environment,
+        env={**environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=300,
