@@ -14,7 +14,7 @@ from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation import model_card, results, scores, study
-from busjax.training import configuration, members, processes
+from busjax.training import configuration, lock, members, processes
 from configs import fields
 
 
@@ -22,7 +22,8 @@ def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
     """Trains and evaluates the folds that `config.cv.only` names; sums up when all are there.
 
     A fold is a run of its own in `workdir`/fold_<index>. It goes on where it was cut off, and is
-    not run again once it is finished; folds may be run in any order and on several machines.
+    not run again once it is finished; folds may be run in any order and on several machines, which
+    leave to each other what is under way.
 
     Args:
         config: of every fold.
@@ -48,7 +49,10 @@ def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
             continue
         print(f"fold {index} of {config.cv.folds}, in {folder}", flush=True)
         folder.mkdir(parents=True, exist_ok=True)
-        run.train_and_evaluate(_of_fold(config, index), folder, (source, drawn[index]))
+        try:
+            run.train_and_evaluate(_of_fold(config, index), folder, (source, drawn[index]))
+        except lock.Held as error:  # on another machine, which has taken it on: the next one
+            print(f"left out: {error}", flush=True)
     if processes.is_first():
         _sum_up(config, workdir)
 

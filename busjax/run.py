@@ -20,7 +20,7 @@ from busjax.evaluation import external, results
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report.page import write_report
-from busjax.training import checkpoint, configuration, processes
+from busjax.training import checkpoint, configuration, lock, processes
 from busjax.training.loop import train
 from configs.fields import FREE, INFERENCE, PATHS, flatten
 
@@ -38,15 +38,17 @@ def train_and_evaluate(
         given: the images and their split; None: as the configuration says.
 
     Raises:
+        lock.Held: another run works in the folder.
         UserError: data, configuration and folder do not fit together.
     """
-    source, split = _prepare(config, workdir, FREE, given)
-    _print_parts(split)
-    if processes.is_first():
-        _save(config, workdir, source, split)
-    processes.together(lambda: _check_shared(workdir))
-    train(config, workdir, source, split)
-    _evaluate_and_report(config, workdir, source, split)
+    with lock.held(workdir, config.train.lock_timeout):
+        source, split = _prepare(config, workdir, FREE, given)
+        _print_parts(split)
+        if processes.is_first():
+            _save(config, workdir, source, split)
+        processes.together(lambda: _check_shared(workdir))
+        train(config, workdir, source, split)
+        _evaluate_and_report(config, workdir, source, split)
 
 
 def evaluate_only(

@@ -155,6 +155,7 @@ def _train() -> ConfigDict:
     train.checkpoint_epochs = 1  # epochs between two checkpoints
     train.monitor = "dice_average+accuracy"  # validation scores whose sum chooses the checkpoint
     train.skip_nonfinite = 0  # updates in a row left out for NaN or infinity; one more: the end
+    train.lock_timeout = 60  # seconds without a sign of life that end another host's hold of a run
     return train
 
 

@@ -2,6 +2,8 @@
 
     python tests/training/interrupted.py FOLDER SEED SIGNAL...
 
+SECOND+SIGNAL: before the signal another run is started in the same folder.
+
 Every start is a process of its own, forked before JAX has touched a device, so that a start costs
 a second and not six. A signal comes at a random moment after the first step. The exit codes are
 printed, one a line; the program itself fails where the last start does.
@@ -49,16 +51,18 @@ def start(folder: str) -> tuple[int, int]:
         os._exit(code)
 
 
-def finish(child: int, out: int, number: int | None, delay: float) -> int:
-    """Sends the signal so long after the first step, waits, and returns the exit code."""
+def finish(child: int, out: int, folder: str, event: str | None, delay: float) -> int:
+    """Lets it happen so long after the first step, waits, and returns the exit code."""
     moment, text = None, b""
     while chunk := _read(out, moment):
         text += chunk if chunk != b"\0" else b""
         if moment is None and b"first step" in text:
             moment = time.monotonic() + delay
-        if number is not None and moment is not None and time.monotonic() >= moment:
-            os.kill(child, number)
-            number = None
+        if event is not None and moment is not None and time.monotonic() >= moment:
+            if event.startswith("SECOND"):
+                print(finish(*start(folder), folder, None, 0.0), flush=True)
+            os.kill(child, getattr(signal, event.removeprefix("SECOND+")))
+            event = None
     os.close(out)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -74,7 +78,6 @@ if __name__ == "__main__":
     folder, seed, *names = sys.argv[1:]
     moments = random.Random(int(seed))
     for name in [*names, None]:
-        number = None if name is None else getattr(signal, name)
-        code = finish(*start(folder), number, moments.uniform(0.0, 0.8))
+        code = finish(*start(folder), folder, name, moments.uniform(0.0, 0.8))
         print(code, flush=True)
     sys.exit(code)

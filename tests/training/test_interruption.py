@@ -1,6 +1,7 @@
 """Really killed processes: a run that was ended by signals ends as one that ran through."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,7 +31,9 @@ def test_signals_at_random_moments_change_nothing(tmp_path, environment):
     whole, ended = tmp_path / "whole", tmp_path / "ended"
     assert _run(whole, environment)[0] == [0]
     signals = ("SIGTERM", "SIGKILL", "SIGTERM", "SIGKILL")
-    codes, said = _run(ended, environment, *signals)
+    codes, said = _run(ended, environment, "SECOND+SIGTERM", *signals[1:])
+    assert codes.pop(0) == 1  # the second run
+    assert re.search(rf"^busjax: {ended} is in use by process \d+ on .*: wait for its end", said)
     # A start that comes to its end before its signal has ended well.
     expected = {"SIGTERM": (75, 0), "SIGKILL": (-9, 0)}
     assert all(code in expected[name] for code, name in zip(codes, signals, strict=False)), said
@@ -38,6 +41,7 @@ def test_signals_at_random_moments_change_nothing(tmp_path, environment):
     assert codes[-1] == 0, said
     assert said.count("busjax: stopped by SIGTERM; the same command goes on\n") == codes.count(75)
     assert _history(ended) == _history(whole)
+    assert not (ended / "run.lock").exists()
     for name in ("images.csv", "validation.csv"):
         assert (ended / "evaluation" / name).read_bytes() == (
             whole / "evaluation" / name
