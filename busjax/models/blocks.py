@@ -24,7 +24,8 @@ class BlockSpec:
 
     Attributes:
         ops: the operations that the blocks call.
-        axis_name: the mapped axis over which batch norm averages; None outside a mapped step.
+        axis_name: the mapped axis of the devices, over which batch norm averages and dropout is
+            drawn; None outside a mapped step.
     """
 
     ops: Ops
@@ -104,19 +105,48 @@ class NormAct(nn.Module):
         return mean, variance
 
 
+def kept(key: Array, rate: float, shape: tuple[int, int], axis_name: str | None) -> Array:
+    """Which values of (B, C) dropout with probability `rate` leaves, as factors.
+
+    They are drawn for the batch of all devices along `axis_name`, of which each takes those of its
+    own images: what is dropped does not depend on the number of devices.
+    """
+    b, c = shape
+    count = 1 if axis_name is None else jax.lax.axis_size(axis_name)
+    factors = jax.random.bernoulli(key, 1.0 - rate, (count * b, c)) / (1.0 - rate)
+    if axis_name is None:
+        return factors
+    return jax.lax.dynamic_slice_in_dim(factors, jax.lax.axis_index(axis_name) * b, b)
+
+
+class Dropout(nn.Module):
+    """Drops values of (B, C) with probability `rate` (Srivastava 2014, JMLR 15, 1929-1958)."""
+
+    rate: float
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, x: Array, train: bool) -> Array:
+        if not train or self.rate == 0.0 or self.is_initializing():
+            return x
+        b, c = x.shape
+        return x * kept(self.make_rng("dropout"), self.rate, (b, c), self.axis_name)
+
+
 class ChannelDropout(nn.Module):
     """Drops whole channels of an image with probability `rate` (Tompson 2015, arXiv:1411.4280)."""
 
     ops: Ops
     rate: float
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, x: Feature, train: bool) -> Feature:
-        if not train or self.rate == 0.0:
+        if not train or self.rate == 0.0 or self.is_initializing():
             return x
         b, _, _, c = self.ops.shape(x)
-        kept = jax.random.bernoulli(self.make_rng("dropout"), 1.0 - self.rate, (b, c))
-        return self.ops.scale_channels(x, kept / (1.0 - self.rate))
+        factors = kept(self.make_rng("dropout"), self.rate, (b, c), self.axis_name)
+        return self.ops.scale_channels(x, factors)
 
 
 class ConvBlock(nn.Module):
@@ -134,7 +164,7 @@ class ConvBlock(nn.Module):
         x = NormAct(self.spec, name="norm_0")(x, train)
         x = Conv(self.spec.ops, self.features, size=3, name="conv_1")(x)
         x = NormAct(self.spec, name="norm_1")(x, train)
-        return ChannelDropout(self.spec.ops, self.spec.dropout)(x, train)
+        return ChannelDropout(self.spec.ops, self.spec.dropout, self.spec.axis_name)(x, train)
 
 
 class Up(nn.Module):

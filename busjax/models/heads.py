@@ -6,7 +6,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from busjax.models.blocks import Conv
+from busjax.models.blocks import Conv, Dropout
 from busjax.ops.interface import Array, Feature, Ops
 
 
@@ -46,12 +46,13 @@ class Classifier(nn.Module):
     classes: int
     hidden: int
     dropout: float
+    axis_name: str | None = None
 
     @nn.compact
     def __call__(self, xs: tuple[Feature, ...], train: bool) -> Array:
         pooled = [AttentivePool(self.ops, name=f"pool_{i}")(x) for i, x in enumerate(xs)]
         y = jnp.concatenate(pooled, -1)
-        y = nn.Dropout(self.dropout)(y, deterministic=not train)
+        y = Dropout(self.dropout, self.axis_name)(y, train)
         y = nn.relu(nn.Dense(self.hidden, name="hidden")(y))
-        y = nn.Dropout(self.dropout)(y, deterministic=not train)
+        y = Dropout(self.dropout, self.axis_name)(y, train)
         return nn.Dense(self.classes, name="logits")(y)

@@ -69,7 +69,8 @@ class MultiTaskNet(nn.Module):
 
     Attributes:
         model: `config.model`, frozen.
-        axis_name: the mapped axis over which batch norm averages; None outside a mapped step.
+        axis_name: the mapped axis of the devices, over which batch norm averages and dropout is
+            drawn; None outside a mapped step.
     """
 
     model: Any
@@ -95,7 +96,7 @@ class MultiTaskNet(nn.Module):
         )
         class_logits = Classifier(
             spec.ops, len(CLASSES), model.classifier_hidden, model.classifier_dropout,
-            name="classifier",
+            self.axis_name, name="classifier",
         )((features[-2], features[-1], coarse), train)  # fmt: skip
         return Outputs(mask_logits, class_logits)
 

@@ -6,9 +6,11 @@ Every process runs the same program on its own devices; process 0 alone writes f
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import hashlib
 import os
+import signal
 import sys
 import threading
 import warnings
@@ -23,6 +25,7 @@ from busjax.errors import AGAIN, UserError
 
 _LONGEST_TEXT = 4096  # bytes that a process may tell the others
 _SIGNS_OF_LOSS = ("Gloo", "NCCL", "heartbeat", "coordination", "UNAVAILABLE", "DEADLINE_EXCEEDED")
+_KEPT: list[object] = []  # what C calls must not be collected
 _T = TypeVar("_T")
 
 
@@ -67,7 +70,8 @@ def join(place: Place, timeout: int) -> None:
 
     With nothing given, the environment tells (TPU VM, SLURM, GKE, Open MPI) or this process is
     alone. In every process but the first, standard output is closed from here on. Where the others
-    do not come within `timeout` seconds, the process ends with one line.
+    do not come within `timeout` seconds, the process ends with one line; so it does, with the exit
+    code `AGAIN`, where one is lost later: at once, or after `timeout` seconds without an answer.
 
     Raises:
         UserError: a cluster that is there does not tell what is needed.
@@ -96,6 +100,7 @@ def join(place: Place, timeout: int) -> None:
                 f"a cluster was detected, but its processes cannot be joined ({error}): give "
                 "--coordinator, --processes and --process_index, or --processes=1 for a run of one"
             ) from error
+    _answer_aborts()
     if not is_first():
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what C++ prints as well
 
@@ -171,6 +176,26 @@ def leave(error: Exception) -> None:
     sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()
     os._exit(1)
+
+
+def _answer_aborts() -> None:
+    """Ends this process with a line and the exit code `AGAIN` where JAX would abort it.
+
+    JAX's threads abort the process where process 0 is lost, or another one no longer answers, and
+    take no word from Python. Its signal module would come too late: abort() returns to nobody.
+    """
+    line = (
+        f"busjax: process {jax.process_index()}: JAX gave up, as it does where another process of "
+        "the run was lost (its own words are above); started again, it goes on\n"
+    )
+
+    def end(number: int) -> None:
+        os.write(2, line.encode())
+        os._exit(AGAIN)
+
+    handler = ctypes.CFUNCTYPE(None, ctypes.c_int)(end)
+    _KEPT.append(handler)
+    ctypes.CDLL(None).signal(int(signal.SIGABRT), handler)
 
 
 @contextlib.contextmanager

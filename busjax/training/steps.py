@@ -96,7 +96,6 @@ def train_step(
     """
     total = jnp.maximum(jax.lax.psum(batch["valid"].sum(), AXIS), 1.0)
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
-    key = jax.random.fold_in(key, jax.lax.axis_index(AXIS))
 
     loss_fn = functools.partial(_loss_sums, network=network, loss=config.loss, total=total)
 

@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import json
-import os
+import re
 import signal
 import socket
 import subprocess
@@ -117,39 +117,63 @@ def images(workdir):
     return exact, np.array([[float(row[key]) for key in fractions] for row in rows])
 
 
-def children(pid):
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+def start(count, devices, workdir, environment):
+    """Starts the processes of a run without a launcher, which would end one after the other."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+    place = {"BUSJAX_COORDINATOR": address, "BUSJAX_PROCESSES": str(count)}
+    return [
+        subprocess.Popen(
+            [*RUN, f"--workdir={workdir}"],
+            cwd=ROOT,
+            env={
+                **environment,
+                **place,
+                "BUSJAX_PROCESS_INDEX": str(index),
+                "JAX_NUM_CPU_DEVICES": str(devices),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for index in range(count)
+    ]
 
 
-def kill_after(epochs, workdir, environment):
-    """Starts two processes and kills them and their launcher when so many epochs are done."""
-    command = [*LAUNCH, "--processes=2", "--cpu_devices=2", "--", *RUN, f"--workdir={workdir}"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL
-    ) as launcher:
-        deadline = time.monotonic() + 90
-        while len(history(workdir)) < epochs:
-            assert launcher.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        for pid in [*children(launcher.pid), launcher.pid]:
-            os.kill(pid, signal.SIGKILL)
-    return len(history(workdir))
+def signal_after(epochs, number, index, processes, workdir):
+    """Sends a signal to one of the processes; returns the exit codes and what the others said."""
+    deadline = time.monotonic() + 90
+    while len(history(workdir)) < epochs:
+        assert [process.poll() for process in processes] == [None] * len(processes)
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    processes[index].send_signal(number)
+    said = [process.communicate(timeout=60)[1] for process in processes]
+    return [process.returncode for process in processes], "".join(said)
 
 
-def test_two_processes_killed_and_started_again_are_as_one_that_ran_through(tmp_path, environment):
-    """Two of two devices against one of four, over ten steps; then the images and the report."""
+def test_a_run_that_loses_processes_and_devices_is_as_one_that_ran_through(tmp_path, environment):
+    """Ten steps on 4 devices in one process, and on 4, 4, 2 and 1 in two processes and one."""
     one, two = tmp_path / "one", tmp_path / "two"
     options = ["--cpu_devices=4"]
     done = launch(1, *RUN, f"--workdir={one}", environment=environment, options=options)
     assert done.returncode == 0, done.stderr
-    assert 3 <= kill_after(3, two, environment) < 10
-    options = ["--cpu_devices=2"]
-    done = launch(2, *RUN, f"--workdir={two}", environment=environment, options=options)
-    assert done.returncode == 0, done.stderr
 
+    codes, said = signal_after(1, signal.SIGKILL, 1, start(2, 2, two, environment), two)
+    assert codes == [75, -signal.SIGKILL]
+    assert "busjax: process 0: another process of the run was lost" in said
+    codes, said = signal_after(3, signal.SIGKILL, 0, start(2, 2, two, environment), two)
+    assert codes == [-signal.SIGKILL, 75]
+    assert re.search("^busjax: process 1: .*another process of the run was lost", said, re.M)
+    codes, said = signal_after(6, signal.SIGTERM, 1, start(2, 1, two, environment), two)
+    assert codes == [75, 75]
+    assert said.count("busjax: stopped by SIGTERM; the same command goes on") == 2
+    assert len(history(two)) < 10
+    done = launch(1, *RUN, f"--workdir={two}", environment=environment, options=["--cpu_devices=1"])
+    assert done.returncode == 0, done.stderr
     assert "[0] going on after epoch" in done.stdout
-    assert not [line for line in done.stdout.splitlines() if line.startswith("[1]")]
+
     first, second = history(one), history(two)
     assert [row["step"] for row in first] == [row["step"] for row in second] == [*range(1, 11)]
     for row, other in zip(first, second, strict=True):
@@ -159,7 +183,6 @@ def test_two_processes_killed_and_started_again_are_as_one_that_ran_through(tmp_
     assert exact == others
     assert len(exact) == 10
     np.testing.assert_allclose(other_fractions, fractions, rtol=1e-4, atol=1e-5)
-    assert [path.name for path in two.rglob("*.html")] == ["report.html"]
     assert not [path for path in two.rglob("*") if "tmp" in path.name]
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.models.blocks import ChannelDropout, Conv, ConvBlock, NormAct, Up
+from busjax.models.blocks import ChannelDropout, Conv, ConvBlock, Dropout, NormAct, Up
 
 
 def _feature(rng, *shape):
@@ -86,6 +86,15 @@ def test_channel_dropout_drops_whole_channels_and_keeps_the_mean(spec):
     np.testing.assert_array_equal(y.min((1, 2)), y.max((1, 2)))
     assert abs(y.mean() - 1) < 0.05
     chex.assert_trees_all_equal(ChannelDropout(spec.ops, 0.25).apply({}, x, False), x)
+
+
+def test_dropout_drops_values_and_keeps_the_mean():
+    x = jnp.full((64, 32), 3.0)
+    y = Dropout(0.25).apply({}, x, True, rngs={"dropout": jax.random.key(0)})
+    assert set(np.unique(y)) == {0.0, np.float32(4.0)}
+    assert abs(y.mean() - 3) < 0.15
+    assert len(np.unique(y, axis=0)) == 64
+    chex.assert_trees_all_equal(Dropout(0.25).apply({}, x, False), x)
 
 
 def test_block_is_twice_convolution_norm_relu(spec, rng):

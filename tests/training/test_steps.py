@@ -41,16 +41,19 @@ def one_device():
 
 def _reference(one_device, config, batch):
     if not one_device:
-        one_device["run"] = _run(_config(config), batch)
+        one_device["run"] = _run(_config(config, **_DROPOUT), batch)
     return one_device["run"]
+
+
+_DROPOUT = {"model.dropout": 0.2, "model.classifier_dropout": 0.5}
 
 
 @pytest.mark.parametrize(("how", "devices"), [("shard_map", 4), ("pmap", 1), ("pmap", 4)])
 def test_the_same_numbers_however_mapped(config, batch, one_device, how, devices):
-    """Batch norm, the gradient's sum and the padding included: the last image is not valid."""
+    """Batch norm, the gradient's sum, dropout and padding included: the last image is not valid."""
     batch = {**batch, "valid": np.array([1] * 7 + [0], np.float32)}
     (state, scalars), evaluated = _reference(one_device, config, batch)
-    mapped = _config(config, **{"parallel.map": how, "parallel.devices": devices})
+    mapped = _config(config, **{"parallel.map": how, "parallel.devices": devices, **_DROPOUT})
     (other, other_scalars), other_evaluated = _run(mapped, batch)
     chex.assert_trees_all_close(other_scalars, scalars, rtol=1e-4)
     chex.assert_trees_all_close(other.batch_stats, state.batch_stats, rtol=1e-3, atol=1e-4)
