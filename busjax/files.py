@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import re
 import tempfile
+from collections.abc import Iterator
 
 from etils import epath
 
 from busjax.errors import UserError
 
 PathLike = str | os.PathLike[str]
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_UNWRITABLE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+
+
+class Unwritable(UserError):
+    """A folder takes no more files: its disk is full or read-only, or it is gone."""
 
 
 def locate(given: PathLike, base: PathLike = "") -> epath.Path:
@@ -47,3 +58,41 @@ def replace(path: epath.Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def written(folder: epath.Path) -> Iterator[None]:
+    """While the block writes into `folder`, what its disk refuses is told in one line.
+
+    Raises:
+        Unwritable: in place of the error, which may come of a library and have any type.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        if is_remote(folder):
+            raise
+        if not folder.exists():
+            raise Unwritable(f"{folder} was removed while it was in use") from error
+        if code := _refusal(error):
+            remedy = "make room" if code in _FULL else "make it writable"
+            raise Unwritable(
+                f"{folder} cannot be written to: {os.strerror(code)}. What was saved before is "
+                f"whole: {remedy}, and start the same command again"
+            ) from error
+        raise
+
+
+def _refusal(error: BaseException | None) -> int | None:
+    """The number of the disk's error that an error came of; None: of none."""
+    while error is not None:
+        number = error.errno if isinstance(error, OSError) else None
+        # TensorStore, which writes checkpoints, tells it in words.
+        if told := re.search(r"os_error_code='(\d+)'", str(error)):
+            number = int(told[1])
+        if number in _UNWRITABLE:
+            return number
+        error = error.__cause__ or error.__context__
+    return None

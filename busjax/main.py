@@ -63,6 +63,8 @@ def main(argv: Sequence[str]) -> None:
         _fail(f"unexpected argument {argv[1]!r}: flags are written --name=value")
     signal.signal(signal.SIGTERM, _end)
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
+    # What fails in its threads is raised here as well: no need for their stack traces.
+    logging.get_absl_logger().addFilter(lambda record: not record.exc_info)
     try:
         _run()
     except UserError as error:
@@ -100,7 +102,9 @@ def _run() -> None:
     try:
         _run_mode(config)
     except Exception as error:
-        if isinstance(error, UserError) or processes.alone():
+        # The others know of a mistake of the user, but not of this machine's disk.
+        known = isinstance(error, UserError) and not isinstance(error, files.Unwritable)
+        if known or processes.alone():
             raise
         processes.leave(error)
 

@@ -41,7 +41,7 @@ def train_and_evaluate(
         lock.Held: another run works in the folder.
         UserError: data, configuration and folder do not fit together.
     """
-    with lock.held(workdir, config.train.lock_timeout):
+    with files.written(workdir), lock.held(workdir, config.train.lock_timeout):
         source, split = _prepare(config, workdir, FREE, given)
         _print_parts(split)
         if processes.is_first():
@@ -70,7 +70,8 @@ def evaluate_only(
         _evaluate_external(config, workdir)
         return
     source, split = _prepare(config, workdir, FREE | INFERENCE)
-    _evaluate_and_report(config, workdir, source, split, results_in)
+    with files.written(workdir):
+        _evaluate_and_report(config, workdir, source, split, results_in)
 
 
 def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
@@ -99,9 +100,10 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
     }
     folder = external.results_folder(workdir, files.locate(config.data.dir), told)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
-    summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
-    if processes.is_first():
-        report = write_report(workdir, folder)
+    with files.written(workdir):
+        summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
+        report = write_report(workdir, folder) if processes.is_first() else None
+    if report:
         print(_summary_lines(summary))
         if seen := facts["images_seen_in_training"]:
             print(f"CAUTION: {seen} of these images are among those it was trained on")

@@ -1,6 +1,7 @@
 """Files on a disk and in a bucket; a whole run in a bucket that is a folder of this machine."""
 
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -17,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 from orbax.checkpoint._src.path import gcs_utils
 
 from busjax import files, run
+from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.report.page import write_report
 from busjax.training import configuration
@@ -51,6 +53,35 @@ def test_a_crash_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
 def test_what_replaces_a_file_can_be_read_by_others(tmp_path):
     files.replace(epath.Path(tmp_path) / "file", b"content")
     assert (tmp_path / "file").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "full"), "No space left on device.*make room"),
+        (PermissionError(errno.EACCES, "no"), "Permission denied.*make it writable"),
+        (ValueError("RESOURCE_EXHAUSTED: [os_error_code='28']"), "No space left on device"),
+    ],
+)
+def test_what_a_disk_refuses_is_told_whatever_raised_it(tmp_path, error, told):
+    def fail():
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError("of a library") from cause
+
+    with pytest.raises(files.Unwritable, match=told), files.written(epath.Path(tmp_path)):
+        fail()
+
+
+def test_a_folder_that_was_removed_is_told_and_other_errors_are_left(tmp_path):
+    folder = epath.Path(tmp_path) / "run"
+    with pytest.raises(files.Unwritable, match="removed"), files.written(folder):
+        (folder / "file").read_text()
+    with pytest.raises(FileNotFoundError), files.written(epath.Path(tmp_path)):
+        (folder / "file").read_text()
+    with pytest.raises(UserError, match=r"^wrong$"), files.written(folder):
+        raise UserError("wrong")
 
 
 class Bucket(DirFileSystem):

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from busjax.errors import AGAIN, UserError
+from busjax.errors import AGAIN, UserError, tell
 
 _LONGEST_TEXT = 4096  # bytes that a process may tell the others
 _SIGNS_OF_LOSS = ("Gloo", "NCCL", "heartbeat", "coordination", "UNAVAILABLE", "DEADLINE_EXCEEDED")
@@ -173,7 +173,10 @@ def leave(error: Exception) -> None:
         line = f"another process of the run was lost ({text[:200]}); started again, it goes on"
         print(f"busjax: process {jax.process_index()}: {line}", file=sys.stderr, flush=True)
         os._exit(AGAIN)
-    sys.excepthook(type(error), error, error.__traceback__)
+    if isinstance(error, UserError):
+        tell(error)
+    else:
+        sys.excepthook(type(error), error, error.__traceback__)
     sys.stderr.flush()
     os._exit(1)
 

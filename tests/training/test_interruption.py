@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = Path(__file__).parent / "interrupted.py"
 ROOT = SCRIPT.parent.parent.parent
 TIMED = ("seconds", "images_per_second", "data_wait")
@@ -46,3 +48,25 @@ def test_signals_at_random_moments_change_nothing(tmp_path, environment):
         assert (ended / "evaluation" / name).read_bytes() == (
             whole / "evaluation" / name
         ).read_bytes()
+
+
+def test_a_full_disk_and_a_read_only_one_are_told_in_a_line(tmp_path, environment):
+    """Really mounted, in a name space of its own, which needs no rights of the user."""
+    apart = ["unshare", "--map-root-user", "--mount"]
+    try:
+        subprocess.run([*apart, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path)], check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this system does not let its users mount")
+    script = SCRIPT.parent / "full_disk.py"
+    done = subprocess.run(
+        [*apart, sys.executable, str(script), str(tmp_path)],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.stdout.split() == ["1", "0", "1"], done.stderr
+    told = f"busjax: {tmp_path}/run cannot be written to: "
+    full, read_only = done.stderr.splitlines()
+    assert full.startswith(f"{told}No space left on device. What was saved before is whole: make")
+    assert read_only.startswith(f"{told}Read-only file system.")
