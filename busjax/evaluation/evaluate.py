@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
-import subprocess
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import jax
 import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
@@ -20,11 +16,11 @@ from busjax import components, files
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
-from busjax.evaluation import calibrate, external, results
+from busjax.evaluation import calibrate, external, provenance, results
 from busjax.evaluation.rows import ImageRow, make_rows
 from busjax.metrics import boundary, detection, segmentation
 from busjax.models import prediction
-from busjax.models.network import activation_dtype, count_parameters
+from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
 from busjax.training import members, parallel, processes
 from busjax.training.checkpoint import restore_best
@@ -88,7 +84,7 @@ def evaluate(
     summary = {
         **results.summary_from_rows(rows),
         "loss": float(tested.found["loss"].mean()),
-        **_provenance(config, source),
+        **provenance.of(config, workdir, source),
         "split": "external" if facts.get("data_dir") else "test",
         **facts,
         "threshold": float(calibration.threshold),
@@ -170,34 +166,3 @@ def _finish(
     )
     pictures = results.Predictions(np.array(images.ids), images.resized.images, target, probability)
     return rows, pictures
-
-
-def _provenance(config: ConfigDict, source: RecordSource) -> dict[str, Any]:
-    return {
-        "source": source.name,
-        "description": source.description,
-        "config": config.name,
-        "refine": config.model.refine,
-        "inference": _options(config),
-        "dtype": str(activation_dtype(config.model.dtype)),
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "jax": jax.__version__,
-        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
-    }
-
-
-def _options(config: ConfigDict) -> str:
-    """The options of the inference in words; of an ensemble its size, for its folders are many."""
-    told = {**config.inference, "members": 1 + len(members.folders(config.inference))}
-    return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
-
-
-def _commit() -> str:
-    """The commit of the code that runs, with '+' where files differ; '' outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return done.stdout.strip()

@@ -168,8 +168,8 @@ def test_dropout_differs_by_device(config, batch, how):
         name: np.tile(values[:2], (4,) + (1,) * (values.ndim - 1)) for name, values in batch.items()
     }
     losses = set()
+    program = Program(config, 10)
     for device in range(4):
-        program = Program(config, 10)
         valid = np.repeat(np.arange(4) == device, 2).astype(np.float32)
         _, scalars = program.train_step(program.init_state(), {**same, "valid": valid})
         losses.add(float(scalars["classification"]))

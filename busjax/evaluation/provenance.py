@@ -1,0 +1,85 @@
+"""Where a result comes from: what to know in order to make it again."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import json
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jax
+from etils import epath
+from ml_collections import ConfigDict
+
+from busjax.data import splits
+from busjax.data.records import RecordSource
+from busjax.models.network import activation_dtype
+from busjax.training import members
+
+_PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
+
+
+def of(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> dict[str, Any]:
+    """Entries of a summary: data, settings, code and machine.
+
+    Args:
+        config: of the evaluation.
+        workdir: of the run that is evaluated.
+        source: of the images that it is evaluated on.
+
+    Returns:
+        Words by name; 'split_digest' and 'ids_digest' are SHA-256 of the run's split and of the ids
+        of the source, so that two results of the same images can be told from others.
+    """
+    parts = {name: sorted(ids) for name, ids in splits.load(workdir / splits.FILE).parts().items()}
+    return {
+        "source": source.name,
+        "description": source.description,
+        "ids_digest": _digest(sorted(source.ids)),
+        "split_digest": _digest(parts),
+        "config": config.name,
+        "seed": config.seed,
+        "refine": config.model.refine,
+        "inference": _options(config),
+        "dtype": str(activation_dtype(config.model.dtype)),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "jax": jax.__version__,
+        "versions": _versions(),
+        "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
+    }
+
+
+def _digest(told: Any) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _versions() -> str:
+    """Of Python and the packages that a number may depend on."""
+    found = [f"python {platform.python_version()}"]
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
+            continue
+    return ", ".join(found)
+
+
+def _options(config: ConfigDict) -> str:
+    """The options of the inference in words; of an ensemble its size, for its folders are many."""
+    told = {**config.inference, "members": 1 + len(members.folders(config.inference))}
+    return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
+
+
+def _commit() -> str:
+    """The commit of the code that runs, with '+' where files differ; '' outside a checkout."""
+    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
