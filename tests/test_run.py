@@ -1,9 +1,15 @@
 """A run from data to report, and what is told when folders and configurations do not fit."""
 
 import contextlib
+import hashlib
+import importlib.metadata
 import json
+import subprocess
 import warnings
+from pathlib import Path
 
+import chex
+import jax
 import numpy as np
 import pytest
 
@@ -67,6 +73,43 @@ def test_leaves_all_that_is_promised(workdir, finished):
         assert summary[name] == pytest.approx(value)
     assert "phantom" in finished["out"].splitlines()[0]
     assert "not BUSI" in (workdir / "report.html").read_text()
+
+
+def test_the_summary_says_where_its_numbers_come_from(workdir, config):
+    summary = results.read_summary(workdir)
+    ids = sorted(PhantomSource(48, 0, 16).ids)
+    assert summary["ids_digest"] == hashlib.sha256(json.dumps(ids).encode()).hexdigest()
+    assert summary["split_digest"] == splits.digest(splits.load(workdir / splits.FILE))
+    assert summary["seed"] == config.seed
+    assert summary["device"] == f"{jax.device_count()} x {jax.devices()[0].device_kind}"
+    for package in ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy"):
+        assert f"{package} {importlib.metadata.version(package)}" in summary["versions"]
+    git = ["git", "-C", str(Path(__file__).parent), "rev-parse", "--short=7", "HEAD"]
+    head = subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    assert summary["commit"].startswith(head)  # '' outside a checkout
+
+
+def test_the_same_seed_gives_the_same_numbers_bit_for_bit(workdir, train, config, tmp_path):
+    again, other = tmp_path / "again", tmp_path / "other"
+    for folder, seed in ((again, 0), (other, 1)):
+        folder.mkdir()
+        config.seed = seed
+        train(config, folder)
+    numbers = [_numbers(folder) for folder in (workdir, again, other)]
+    states, histories, rows = zip(*numbers, strict=True)
+    chex.assert_trees_all_equal(states[0], states[1])
+    assert histories[0] == histories[1] != histories[2]
+    assert rows[0] == rows[1] != rows[2]
+
+
+def _numbers(folder):
+    """The last state, what each epoch found, and the rows of the test images."""
+    with contextlib.closing(Checkpoints(folder, read_only=True)) as checkpoints:
+        target = Program(configuration.load(folder), 1).abstract_state()
+        state, _ = checkpoints.restore(checkpoints.latest_step(), target)
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    history = [{name: json.loads(line)[name] for name in ("train", "validation")} for line in lines]
+    return jax.device_get(state), history, (folder / "evaluation" / "images.csv").read_bytes()
 
 
 def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import hashlib
 import json
 import random
 from collections.abc import Sequence
@@ -187,6 +188,11 @@ def provenance(path: epath.Path) -> dict[str, Any]:
         return json.loads(path.read_text())["provenance"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"The split '{path}' cannot be read ({error})") from error
+
+
+def digest(split: Split) -> str:
+    """SHA-256 of the ids of each part, in their order: 64 hexadecimal digits."""
+    return hashlib.sha256(json.dumps(split.parts()).encode()).hexdigest()
 
 
 def check(split: Split, ids: Sequence[str], groups: Sequence[str]) -> None:

@@ -5,10 +5,7 @@ After Mitchell et al., Model cards for model reporting, FAT* 2019, arXiv:1810.03
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from importlib import metadata
 from typing import Any
 
 from etils import epath
@@ -20,7 +17,6 @@ from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
 
 FILE = "MODEL_CARD.md"
-_PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 _BY_CLASS = {"images": "n", "Dice": "dice", "IoU": "iou", "sensitivity": "sensitivity",
              "F1": "f1", "AUC": "auc"}  # fmt: skip
 
@@ -45,11 +41,6 @@ def write_model_card(workdir: PathLike) -> epath.Path:
     )
     files.replace(path, ("\n\n".join(sections) + "\n").encode())
     return path
-
-
-def split_digest(split: splits.Split) -> str:
-    """SHA-256 of the ids of each part, in their order: 64 hexadecimal digits."""
-    return hashlib.sha256(json.dumps(split.parts()).encode()).hexdigest()
 
 
 def _head(run: Run) -> str:
@@ -89,7 +80,7 @@ def _data(run: Run, split: splits.Split, origin: dict[str, Any]) -> str:
         f"* {origin.get('description', run.facts['source']).partition(';')[0]}\n"
         f"* curation: {curation}; groups: {groups or 'as the curation or the set tells'}\n"
         f"* split by group and class, seed {config['data.split_seed']}: {parts}\n"
-        f"* SHA-256 of the split: `{split_digest(split)}`\n"
+        f"* SHA-256 of the split: `{splits.digest(split)}`\n"
         "* the checkpoint was chosen on the validation part; the test part was used for the scores "
         "below only"
     )
@@ -137,7 +128,6 @@ def _weaknesses(run: Run) -> str:
 
 
 def _origin(run: Run) -> str:
-    versions = ", ".join(f"{name} {_version(name)}" for name in _PACKAGES)
     facts = run.facts
     return (
         "## Origin\n\n"
@@ -145,16 +135,9 @@ def _origin(run: Run) -> str:
         f"{facts.get('checkpoint_step')}, of {run.config['train.epochs']} epochs\n"
         f"* evaluated {facts.get('date')}, commit {facts.get('commit') or 'unknown'}, on "
         f"{facts.get('device')}, activations {facts.get('dtype')}\n"
-        f"* {versions}\n"
+        f"* {facts.get('versions') or 'jax ' + str(facts.get('jax'))}\n"
         "* every setting: `config.json`"
     )
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "unknown"
 
 
 def _number(value: float) -> str:

@@ -33,14 +33,13 @@ def of(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> dict[st
 
     Returns:
         Words by name; 'split_digest' and 'ids_digest' are SHA-256 of the run's split and of the ids
-        of the source, so that two results of the same images can be told from others.
+        of the source in order, so that two results of the same images can be told from others.
     """
-    parts = {name: sorted(ids) for name, ids in splits.load(workdir / splits.FILE).parts().items()}
     return {
         "source": source.name,
         "description": source.description,
-        "ids_digest": _digest(sorted(source.ids)),
-        "split_digest": _digest(parts),
+        "ids_digest": hashlib.sha256(json.dumps(sorted(source.ids)).encode()).hexdigest(),
+        "split_digest": splits.digest(splits.load(workdir / splits.FILE)),
         "config": config.name,
         "seed": config.seed,
         "refine": config.model.refine,
@@ -52,10 +51,6 @@ def of(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> dict[st
         "versions": _versions(),
         "device": f"{jax.device_count()} x {jax.devices()[0].device_kind}",
     }
-
-
-def _digest(told: Any) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _versions() -> str:

@@ -138,7 +138,7 @@ class _Training:
         row = {
             "epoch": self.done + 1,
             "step": step,
-            "learning_rate": float(self._program.schedule(step - 1)),
+            "learning_rate": self._program.learning_rate(step - 1),
             **self.epoch.summary(),
             "validation": self._validate(self._state),
         }

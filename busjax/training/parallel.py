@@ -83,7 +83,7 @@ def map_eval_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..
 def _pmap(
     step: Callable[..., Any], mesh: Mesh, out_axes: Any, donate: tuple[int, ...]
 ) -> Callable[..., Any]:
-    mapped = jax.pmap(
+    return jax.pmap(
         step,
         axis_name=AXIS,
         in_axes=(None, 0),
@@ -91,12 +91,6 @@ def _pmap(
         devices=list(mesh.devices.flat),
         donate_argnums=donate,
     )
-    local = mesh.local_mesh.size
-
-    def call(state: Any, batch: Any) -> Any:
-        return mapped(state, jax.tree.map(lambda x: x.reshape(local, -1, *x.shape[1:]), batch))
-
-    return call
 
 
 def replicated(mesh: Mesh) -> NamedSharding:
@@ -125,9 +119,11 @@ def globalise(tree: Any, mesh: Mesh) -> Any:
 
 
 def shard_batch(batch: Any, mesh: Mesh, how: str) -> Any:
-    """Spreads this process's share of a batch (numpy) over its devices; pmap takes it as it is."""
+    """Spreads this process's share of a batch (numpy) over its devices, for pmap one part each."""
     if how == "pmap":
-        return batch
+        local, sharding = mesh.local_mesh.size, sharded(mesh.local_mesh)
+        parts = jax.tree.map(lambda x: x.reshape(local, -1, *x.shape[1:]), batch)
+        return jax.device_put(parts, sharding)
     put = functools.partial(jax.make_array_from_process_local_data, sharded(mesh))
     return jax.tree.map(put, batch)
 

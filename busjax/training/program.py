@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from typing import Any
@@ -23,7 +24,6 @@ class Program:
     Attributes:
         mesh: the devices, along one axis.
         network: the flax module.
-        schedule: maps a step to the learning rate.
 
     Raises:
         UserError: fields that do not fit this machine's devices.
@@ -36,7 +36,7 @@ class Program:
         self.mesh = mesh or parallel.make_mesh(config.parallel)
         self._check_sizes()
         self.network = networks.build(config.model, axis_name=AXIS)
-        self.schedule = optim.schedule(config.optim, total_steps)
+        self._schedule = jax.jit(optim.schedule(config.optim, total_steps))
         self._optimizer = optim.optimizer(config.optim, total_steps, config.train.epochs)
         train_step = functools.partial(
             steps.train_step, network=self.network, config=config, optimizer=self._optimizer
@@ -104,6 +104,10 @@ class Program:
         """One step on this process's share of a batch; the state given is used up."""
         return self._train_step(state, parallel.shard_batch(batch, self.mesh, self._map))
 
+    def learning_rate(self, step: int) -> float:
+        """That of the step after `step` others."""
+        return float(jax.device_get(self._schedule(jax.device_put(step))))
+
     def saved(self, state: TrainState) -> TrainState:
         """The state as a checkpoint takes it, over all processes."""
         return parallel.globalise(state, self.mesh)
@@ -112,7 +116,9 @@ class Program:
         self, ensemble: Ensemble, batches: Iterable[dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
         """Evaluates batches; what `steps.eval_step` gives, in the order of 'index', no padding."""
-        parts = []
+        # Once, not with every batch.
+        calibration = parallel.replicate(ensemble.calibration, self.mesh)
+        ensemble, parts = dataclasses.replace(ensemble, calibration=calibration), []
         for batch in batches:
             sharded = parallel.shard_batch(batch, self.mesh, self._map)
             parts.append(parallel.fetch(self._eval_step(ensemble, sharded)))

@@ -40,6 +40,7 @@ def write_run(directory, labels, source="phantom", prefix="case"):
         ids, ids, labels, rng.dirichlet([1, 1, 1], n), count_pixels(probability >= 128, mask)
     )
     facts = {"source": source, "description": "made up", "checkpoint_step": 20, "commit": "abc123"}
+    facts["versions"] = "jax 0.9.1, flax 0.12.0"
     image = rng.integers(256, size=mask.shape, dtype=np.uint8)
     results.write(
         directory,
