@@ -17,8 +17,12 @@ from configs import base
 # Four virtual devices, so that one device is compared with several on any machine.
 jax.config.update("jax_num_cpu_devices", 4)
 
-# Nothing here runs long enough to be worth optimising.
+# Nothing here runs long enough to be worth optimising; XLA's fusion emitters double the time to
+# compile. A flag that a later XLA does not know would end the process.
 jax.config.update("jax_disable_most_optimizations", True)
+if jax.__version_info__ < (0, 12):
+    _FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
 
 # Many tests build the same small network: it is compiled once a session.
 _CACHE = tempfile.TemporaryDirectory(prefix="busjax-test-cache-")
