@@ -22,7 +22,7 @@ from busjax.evaluation.model_card import write_model_card
 from busjax.evaluation.report.page import write_report
 from busjax.training import checkpoint, configuration, lock, processes
 from busjax.training.loop import train
-from configs.fields import FREE, INFERENCE, PATHS, flatten
+from configs.fields import FREE, INFERENCE, PATHS, differing, flatten
 
 _SECONDS_TO_APPEAR = 60
 
@@ -118,12 +118,7 @@ def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]
     if not configuration.exists(workdir) or not checkpoint.exist(workdir):
         return
     old, new = flatten(configuration.load(workdir).to_dict()), flatten(config.to_dict())
-    changed = [
-        f"{field} ({old.get(field)!r} there, {new.get(field)!r} now)"
-        for field in sorted((old.keys() | new.keys()) - free)
-        if old.get(field) != new.get(field)
-    ]
-    if changed:
+    if changed := differing(old, new, (old.keys() | new.keys()) - free):
         raise UserError(
             f"{workdir} holds a run with another configuration: {', '.join(changed)}; "
             "choose another folder with --workdir, or remove that one"

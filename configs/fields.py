@@ -6,6 +6,7 @@ code, such as those of the architectures, are the keys of the table that the cod
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -228,3 +229,19 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         nested = isinstance(value, dict)
         flat |= flatten(value, f"{prefix}{name}.") if nested else {prefix + name: value}
     return flat
+
+
+def differing(
+    there: Mapping[str, Any], here: Mapping[str, Any], names: Iterable[str] | None = None
+) -> list[str]:
+    """What differs between two flat configurations, a phrase a field, in the order of names.
+
+    Args:
+        there: by name; so is `here`.
+        names: of the fields that count; all by default. One that is missing counts as None.
+    """
+    return [
+        f"config.{name} is {there.get(name)!r} there and {here.get(name)!r} here"
+        for name in sorted(there.keys() | here.keys() if names is None else names)
+        if there.get(name) != here.get(name)
+    ]

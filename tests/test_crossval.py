@@ -114,10 +114,10 @@ def test_a_fold_is_a_run_of_its_own(workdir, config):
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [
-        ("cv.seed", 1, r"fold_0 holds a run with another .*cv\.seed \(0 there, 1 now\)"),
+        ("cv.seed", 1, r"fold_0 holds a run with another .*cv\.seed is 0 there and 1 here"),
         ("optim.learning_rate", 0.5, r"optim\.learning_rate"),
         ("cv.folds", 2, "holds fold_2, of a cross-validation of more than 2 folds"),
-        ("cv.folds", 4, r"cv\.folds \(3 there, 4 now\)"),
+        ("cv.folds", 4, r"cv\.folds is 3 there and 4 here"),
         ("data.phantom_seed", 9, r"data\.phantom_seed"),
     ],
 )

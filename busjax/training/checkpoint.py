@@ -17,7 +17,7 @@ from busjax import files
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.training import checksums, processes
-from configs.fields import FREE, INFERENCE, flatten
+from configs.fields import FREE, INFERENCE, differing, flatten
 
 FOLDER = "checkpoints"
 CONFIG = "config"
@@ -174,14 +174,9 @@ def _check_same_state(
     if saved is None or config is None:
         return
     asked = flatten(config.to_dict())
-    names = [name for name in asked if name.startswith(_OF_STATE) and name not in _ANY]
-    differing = [
-        f"config.{name} is {saved[name]!r} there and {asked[name]!r} here"
-        for name in sorted(names)
-        if name in saved and saved[name] != asked[name]
-    ]
-    if differing:
-        raise UserError(f"checkpoint {path} is of another configuration: {'; '.join(differing)}")
+    names = {name for name in asked.keys() & saved.keys() if name.startswith(_OF_STATE)}
+    if found := differing(saved, asked, names - _ANY):
+        raise UserError(f"checkpoint {path} is of another configuration: {', '.join(found)}")
 
 
 def _steps(folder: epath.Path) -> list[int]:

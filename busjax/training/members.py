@@ -13,7 +13,7 @@ from busjax.files import PathLike, locate
 from busjax.training import configuration
 from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
-from configs.fields import FREE, flatten
+from configs.fields import FREE, differing, flatten
 
 # Fields of a network that do not change its variables, nor what they mean.
 _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "model.dropout",
@@ -61,10 +61,9 @@ def _check_same_network(config: ConfigDict, folder: PathLike) -> None:
     ours, theirs = (
         flatten(c.to_dict()) for c in (config, configuration.load_sound(locate(folder)))
     )
-    for name in sorted(ours):
-        counts = name.startswith("model.") or name == "data.image_size"
-        if counts and name not in _ANY and ours[name] != theirs[name]:
-            raise UserError(
-                f"'{folder}' cannot be averaged with this run: config.{name} is {theirs[name]!r} "
-                f"there and {ours[name]!r} here; average networks of one kind"
-            )
+    names = {name for name in ours if name.startswith("model.")} | {"data.image_size"}
+    if found := differing(theirs, ours, names - _ANY):
+        raise UserError(
+            f"'{folder}' cannot be averaged with this run: {', '.join(found)}; average networks of "
+            "one kind"
+        )

@@ -164,6 +164,6 @@ def test_fields_of_another_configuration_are_shown(saved):
     with pytest.raises(UserError) as told:
         restore_best(saved, _state(0.0), config)
     assert str(told.value).endswith(
-        "of another configuration: config.model.width is 16 there and 5 here; "
+        "of another configuration: config.model.width is 16 there and 5 here, "
         "config.optim.ema_decay is 0.99 there and 0.5 here"
     )
