@@ -77,8 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         "--folds", type=_folds, default=(), metavar="0,1", help="these folds only [all]"
     )
     parser.add_argument(
-        "--tables", type=_tables, default=page.TABLES, metavar="NAME,NAME",
-        help=f"of {', '.join(page.TABLES)}, these only [all]",
+        "--tables", type=_tables, default=page.SHOWN, metavar="NAME,NAME",
+        help=f"of {', '.join(page.TABLES)}, these only [{', '.join(page.SHOWN)}]",
     )  # fmt: skip
     parser.add_argument(
         "--published", type=files.locate, metavar="FILE.csv",

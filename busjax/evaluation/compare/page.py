@@ -32,15 +32,18 @@ main { max-width: 1400px; }
 """
 
 
-TABLES = ("images", "folds", "more", "differences")
-"""Over all images, over folds, further measures, differences from the first study."""
+TABLES = ("images", "folds", "more", "differences", "confusion")
+"""Over all images, over folds, further measures, differences from the first study, predicted
+classes, which the page draws as matrices instead."""
+
+SHOWN = TABLES[:-1]
 
 
 def all_tables(
     labels: Sequence[str],
     studies: Sequence[Study],
     others: Sequence[Published],
-    wanted: Sequence[str] = TABLES,
+    wanted: Sequence[str] = SHOWN,
 ) -> list[Table]:
     """The tables of a comparison, of `TABLES`, in the order in which they are wanted."""
     summaries = [scores.summarise(one) for one in studies]
@@ -54,6 +57,7 @@ def all_tables(
         "folds": lambda: tables.over_folds(labels, summaries, others),
         "more": lambda: tables.more(labels, summaries),
         "differences": differences,
+        "confusion": lambda: tables.confusion(labels, studies),
     }
     return [makers[name]() for name in wanted if name != "differences" or len(studies) > 1]
 

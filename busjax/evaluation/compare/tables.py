@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from busjax.classes import CLASSES
 from busjax.evaluation.compare.paired import Difference
 from busjax.evaluation.compare.published import Published
+from busjax.evaluation.study import Study
 
 COLUMNS = {
     "Dice": "dice_average",
@@ -133,6 +136,21 @@ def differences(labels: Sequence[str], baseline: str, found: Sequence[Difference
         "On the images that both were tested on, with 95 % intervals of the difference: both are "
         "scored on the same resamples. An interval that holds 0 shows no difference.",
         ("", "images", *COLUMNS),
+        rows,
+    )
+
+
+def confusion(labels: Sequence[str], studies: Sequence[Study]) -> Table:
+    """How many test images of each class were called what."""
+    pairs = [(truth, called) for truth in CLASSES for called in CLASSES]
+    rows = []
+    for label, one in zip(labels, studies, strict=True):
+        counts = Counter((row.class_name, row.predicted) for row in one.rows)
+        rows.append((label, [(str(counts[pair]), "") for pair in pairs]))
+    return Table(
+        "Predicted classes",
+        "Test images by their class and by what they were called.",
+        ("", *(f"{truth}, called {called}" for truth, called in pairs)),
         rows,
     )
 

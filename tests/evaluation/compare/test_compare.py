@@ -110,6 +110,16 @@ def test_the_tables_hold_the_scores(studies):
     assert minus.title == "Minus a"
 
 
+def test_predicted_classes_are_counted(studies):
+    a = studies[0]
+    (table,) = page.all_tables(["a"], [a], [], ["confusion"])
+    counts = [int(text) for text, _ in table.rows[0][1]]
+    assert sum(counts) == len(a.rows)
+    place = table.head.index("benign, called malignant") - 1
+    wrong = [row for row in a.rows if (row.class_name, row.predicted) == ("benign", "malignant")]
+    assert counts[place] == len(wrong) > 0
+
+
 def test_the_command_writes_page_tables_and_picture(folders, tmp_path, capsys):
     (tmp_path / "p.csv").write_text(f"{HEAD}\nThey,Paper,5 folds,0.751,0.018\n")
     out = tmp_path / "new" / "page.html"
