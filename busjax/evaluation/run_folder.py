@@ -92,7 +92,7 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     results.check_scores(folder, scores, summary)
     return Run(
         config=read_config(folder),
-        history=_read_history(folder / "history.jsonl"),
+        history=read_history(folder / "history.jsonl"),
         rows=rows,
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
@@ -112,7 +112,7 @@ def read_config(directory: PathLike) -> dict[str, Any]:
     return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
 
 
-def _read_history(path: epath.Path) -> list[dict[str, Any]]:
+def read_history(path: epath.Path) -> list[dict[str, Any]]:
     """The epochs in order; after a resume an epoch may be there twice, and the last one counts."""
     if not path.exists():
         return []

@@ -12,7 +12,7 @@ from etils import epath
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.rows import ImageRow
-from busjax.evaluation.run_folder import read_config
+from busjax.evaluation.run_folder import read_config, read_history
 from busjax.files import PathLike
 from busjax.training.configuration import FOLD
 from configs import base
@@ -32,6 +32,7 @@ class Fold:
         rows: one a test image.
         validation: one an image that the checkpoint was chosen by; none: they were not kept.
         facts: the entries of summary.json, scores among them.
+        history: an entry an epoch, in order; none: history.jsonl was not kept.
     """
 
     index: int | None
@@ -39,6 +40,7 @@ class Fold:
     rows: list[ImageRow]
     validation: list[ImageRow]
     facts: dict[str, Any]
+    history: list[dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,7 +124,8 @@ def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
     results.check_scores(folder, results.summary_from_rows(rows), facts)
     validation = results.read_validation(folder, results_in)
-    return Fold(index, read_config(folder), rows, validation, facts)
+    history = read_history(folder / "history.jsonl")
+    return Fold(index, read_config(folder), rows, validation, facts, history)
 
 
 def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:

@@ -14,7 +14,7 @@ from etils import epath
 from busjax import files
 from busjax.errors import UserError, tell
 from busjax.evaluation import results, study
-from busjax.evaluation.compare import page, picture, published
+from busjax.evaluation.compare import charts, page, picture, published
 from busjax.evaluation.study import Study
 
 
@@ -34,14 +34,17 @@ def _compare(options: argparse.Namespace) -> None:
     studies = [_read(folder, options.folds) for folder in options.folders]
     others = published.read(options.published) if options.published else []
     labels = page.names(studies)
-    if options.out or not options.picture:
+    drawn = options.picture or options.curves
+    if options.out or not drawn:
         shown = page.all_tables(labels, studies, others, options.tables)
         text = page.markdown(studies, shown)
     if options.out:
         _write(options.out, page.html(labels, studies, shown).encode())
         _write(options.out.with_suffix(".md"), text.encode())
-    elif not options.picture:
+    elif not drawn:
         print(text)
+    if options.curves:
+        _write(options.curves, charts.curves(labels, studies))
     if options.picture:
         _write(options.picture, picture.draw(labels, studies, options.cases))
 
@@ -87,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--picture", type=files.locate, metavar="FILE.png",
         help="test images in rows; image, truth and each network in columns",
+    )  # fmt: skip
+    parser.add_argument(
+        "--curves", type=files.locate, metavar="FILE.png",
+        help="validation scores by epoch, and accuracy by confidence on test, of each network",
     )  # fmt: skip
     parser.add_argument(
         "--cases", type=lambda text: tuple(text.split(",")), default=(), metavar="ID,ID",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from busjax.errors import UserError
 from busjax.evaluation import results, scores, study
-from busjax.evaluation.compare import page, paired, picture, published, tables
+from busjax.evaluation.compare import charts, page, paired, picture, published, tables
 from busjax.evaluation.compare.__main__ import main
 
 HEAD = "name,source,protocol,dice_average,dice_average_sd"
@@ -108,6 +108,32 @@ def test_the_tables_hold_the_scores(studies):
     assert over_folds.marked == {3}
     assert [name for name, _ in minus.rows] == ["b", "c"]
     assert minus.title == "Minus a"
+
+
+def test_curves_are_means_over_folds_and_may_be_missing(studies, tmp_path):
+    a = studies[0]
+    assert charts._mean_by_epoch(a, "accuracy") == ([], [])
+    histories = ([0.2, 0.4, 0.9], [0.4, 0.8], [0.6, None])
+    folds = [
+        dataclasses.replace(fold, history=[
+            {"epoch": epoch, "validation": {"accuracy": value}}
+            for epoch, value in enumerate(values, 1)
+        ])
+        for fold, values in zip(a.folds, histories, strict=True)
+    ]  # fmt: skip
+    epochs, means = charts._mean_by_epoch(dataclasses.replace(a, folds=folds), "accuracy")
+    assert epochs == [1, 2]  # one fold alone has a third
+    assert means[0] == pytest.approx(0.4)
+    assert np.isnan(means[1])
+
+
+def test_the_command_draws_the_curves(folders, tmp_path, capsys):
+    out = tmp_path / "curves.png"
+    assert main([str(folders / "a"), str(folders / "b"), f"--curves={out}"]) == 0
+    assert capsys.readouterr().out == f"{out}\n"  # and no tables
+    drawn = np.asarray(Image.open(out).convert("L"))
+    assert (drawn == 255).any()
+    assert (drawn < 128).any()
 
 
 def test_predicted_classes_are_counted(studies):
