@@ -26,6 +26,7 @@ from busjax.evaluation.rows import ImageRow, from_csv, to_csv
 from busjax.files import PathLike
 from busjax.metrics import details
 from busjax.metrics.boundary import Distances
+from busjax.metrics.classification import confusion_matrix
 from busjax.metrics.detection import Lesions
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
@@ -82,6 +83,15 @@ def labels_and_probabilities(rows: Sequence[ImageRow]) -> tuple[np.ndarray, np.n
     """(N,) int, indices into `CLASSES`, and (N, 3) predicted probabilities."""
     labels = np.array([CLASSES.index(row.class_name) for row in rows])
     return labels, np.array([row.probabilities for row in rows])
+
+
+def confusion(rows: Sequence[ImageRow]) -> np.ndarray:
+    """Images by class (rows) and predicted class (columns): (3, 3) int64."""
+    truth, predicted = (
+        np.array([CLASSES.index(getattr(row, name)) for row in rows])
+        for name in ("class_name", "predicted")
+    )
+    return confusion_matrix(truth, predicted)
 
 
 def check_scores(directory: PathLike, scores: dict[str, float], summary: dict[str, Any]) -> None:

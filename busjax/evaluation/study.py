@@ -32,7 +32,6 @@ class Fold:
         rows: one a test image.
         validation: one an image that the checkpoint was chosen by; none: they were not kept.
         facts: the entries of summary.json, scores among them.
-        history: an entry an epoch, in order; none: history.jsonl was not kept.
     """
 
     index: int | None
@@ -40,7 +39,6 @@ class Fold:
     rows: list[ImageRow]
     validation: list[ImageRow]
     facts: dict[str, Any]
-    history: list[dict[str, Any]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +115,17 @@ def read(directory: PathLike, only: Sequence[int] = (), results_in: str = result
     return Study(str(folder), folds, results_in)
 
 
+def histories(one: Study) -> list[list[dict[str, Any]]]:
+    """Of each fold, an entry an epoch, in order; none where history.jsonl was not kept.
+
+    Raises:
+        UserError: one is broken.
+    """
+    folder = epath.Path(one.folder)
+    runs = [folder if f.index is None else folder / fold_name(f.index) for f in one.folds]
+    return [read_history(run / "history.jsonl") for run in runs]
+
+
 def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
     rows = results.read_rows(folder, results_in)
     facts = results.read_summary(folder, results_in)
@@ -124,8 +133,7 @@ def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
     results.check_scores(folder, results.summary_from_rows(rows), facts)
     validation = results.read_validation(folder, results_in)
-    history = read_history(folder / "history.jsonl")
-    return Fold(index, read_config(folder), rows, validation, facts, history)
+    return Fold(index, read_config(folder), rows, validation, facts)
 
 
 def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -32,11 +33,11 @@ main { max-width: 1400px; }
 """
 
 
-TABLES = ("images", "folds", "more", "differences", "confusion")
-"""Over all images, over folds, further measures, differences from the first study, predicted
-classes, which the page draws as matrices instead."""
+SHOWN = ("images", "folds", "more", "differences")
+"""Over all images, over folds, further measures, differences from the first study."""
 
-SHOWN = TABLES[:-1]
+TABLES = (*SHOWN, "confusion")
+"""Those, and predicted classes, which the page draws as matrices instead."""
 
 
 def all_tables(
@@ -46,16 +47,19 @@ def all_tables(
     wanted: Sequence[str] = SHOWN,
 ) -> list[Table]:
     """The tables of a comparison, of `TABLES`, in the order in which they are wanted."""
-    summaries = [scores.summarise(one) for one in studies]
+
+    @functools.cache
+    def summaries() -> list[dict[str, Any]]:  # resampled: only where a table needs it
+        return [scores.summarise(one) for one in studies]
 
     def differences() -> Table:
         found = [paired.difference(one, studies[0]) for one in studies[1:]]
         return tables.differences(labels[1:], labels[0], found)
 
     makers = {
-        "images": lambda: tables.pooled(labels, summaries),
-        "folds": lambda: tables.over_folds(labels, summaries, others),
-        "more": lambda: tables.more(labels, summaries),
+        "images": lambda: tables.pooled(labels, summaries()),
+        "folds": lambda: tables.over_folds(labels, summaries(), others),
+        "more": lambda: tables.more(labels, summaries()),
         "differences": differences,
         "confusion": lambda: tables.confusion(labels, studies),
     }

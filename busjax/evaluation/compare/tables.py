@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
+from busjax.evaluation import results
 from busjax.evaluation.compare.paired import Difference
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.study import Study
@@ -142,15 +142,14 @@ def differences(labels: Sequence[str], baseline: str, found: Sequence[Difference
 
 def confusion(labels: Sequence[str], studies: Sequence[Study]) -> Table:
     """How many test images of each class were called what."""
-    pairs = [(truth, called) for truth in CLASSES for called in CLASSES]
-    rows = []
-    for label, one in zip(labels, studies, strict=True):
-        counts = Counter((row.class_name, row.predicted) for row in one.rows)
-        rows.append((label, [(str(counts[pair]), "") for pair in pairs]))
+    rows = [
+        (label, [(str(count), "") for count in results.confusion(one.rows).flat])
+        for label, one in zip(labels, studies, strict=True)
+    ]
     return Table(
         "Predicted classes",
         "Test images by their class and by what they were called.",
-        ("", *(f"{truth}, called {called}" for truth, called in pairs)),
+        ("", *(f"{truth}, called {called}" for truth in CLASSES for called in CLASSES)),
         rows,
     )
 

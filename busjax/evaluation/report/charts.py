@@ -17,7 +17,7 @@ from matplotlib.ticker import MaxNLocator
 from busjax.classes import CLASSES
 from busjax.evaluation.results import labels_and_probabilities
 from busjax.evaluation.rows import ImageRow
-from busjax.metrics.calibration import reliability
+from busjax.metrics.calibration import BINS, reliability
 
 INK, MUTED, LINE = "#1b2430", "#5b6675", "#dfe4ea"
 CLASS_COLOURS = {"benign": "#2f6fc4", "malignant": "#c4502f", "normal": "#6b7686"}
@@ -92,24 +92,33 @@ def dice_chart(rows: Sequence[ImageRow]) -> str:
 
 def reliability_chart(rows: Sequence[ImageRow]) -> str:
     """SVG of accuracy by the confidence of the predicted class, in bins."""
-    found = reliability(*labels_and_probabilities(rows))
-    known = found.images > 0
     with style():
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
-        axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2)
-        axes.scatter(
-            found.confidence[known],
-            found.accuracy[known],
-            s=20 + 300 * found.images[known] / found.images.sum(),
-            color="#0b7f78",
-            zorder=3,
-        )
-        axes.set_xlim(0.3, 1.03)
-        axes.set_ylim(-0.04, 1.04)
-        axes.set_xlabel("probability of the predicted class")
-        axes.set_ylabel("share that is right")
+        prepare_reliability(axes)
+        draw_reliability(axes, rows, "#0b7f78")
         return svg(figure)
+
+
+def prepare_reliability(axes: Axes) -> None:
+    """Limits and names of the axes, and the line on which a network is as sure as it is right."""
+    axes.plot([0, 1], [0, 1], color=LINE, linewidth=1.2)
+    axes.set_xlim(0.3, 1.03)
+    axes.set_ylim(-0.04, 1.04)
+    axes.set_xlabel("probability of the predicted class")
+    axes.set_ylabel("share that is right")
+
+
+def draw_reliability(
+    axes: Axes, rows: Sequence[ImageRow], colour: str, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a point a bin, larger where it holds more images; returns where, (B,) each."""
+    found = reliability(*labels_and_probabilities(rows), bins)
+    known = found.images > 0
+    at = found.confidence[known], found.accuracy[known]
+    share = found.images[known] / found.images.sum()
+    axes.scatter(*at, s=20 + 300 * share, color=colour, zorder=3)
+    return at
 
 
 def _curves(
@@ -123,7 +132,7 @@ def _curves(
         figure = Figure(figsize=_SIZE, layout="constrained")
         axes = figure.subplots()
         for label, (part, name, colour, dashes) in lines.items():
-            values = [_number(entry.get(part, {}).get(name)) for entry in history]
+            values = [number_or_nan(entry.get(part, {}).get(name)) for entry in history]
             marker = "o" if len(epochs) < 12 else ""
             axes.plot(
                 epochs, values, dashes, color=colour, label=label, marker=marker, markersize=3.5
@@ -188,7 +197,8 @@ def box_and_points(
     axes.plot(*mean, "D", color="white", markeredgecolor=INK, markersize=6, zorder=4)
 
 
-def _number(value: float | None) -> float:
+def number_or_nan(value: float | None) -> float:
+    """A score of a history, in which null stands for what is not finite."""
     return math.nan if value is None else value
 
 

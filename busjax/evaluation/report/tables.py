@@ -6,13 +6,10 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-import numpy as np
-
 from busjax.classes import CLASSES
-from busjax.evaluation.results import scores_by_set
+from busjax.evaluation import results
 from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.run_folder import Run
-from busjax.metrics.classification import confusion_matrix
 
 _COLUMNS = {  # heading: the score of a class, the score of all images
     "n": ("n_{}", "n_images"),
@@ -98,7 +95,7 @@ def more(run: Run) -> str:
 
 def set_table(run: Run) -> str:
     """A row a set, where several were joined; '' where there is one."""
-    by_set = scores_by_set(run.rows)
+    by_set = results.scores_by_set(run.rows)
     if not by_set:
         return ""
     head = "".join(f'<th scope="col">{name}</th>' for name in _COLUMNS)
@@ -116,12 +113,8 @@ def set_table(run: Run) -> str:
 
 def matrix_table(rows: Sequence[ImageRow]) -> str:
     """True classes down, predicted classes across; darker: a larger share of the true class."""
-    truth, predicted = (
-        np.array([CLASSES.index(getattr(row, name)) for row in rows])
-        for name in ("class_name", "predicted")
-    )
     lines = []
-    for name, counts in zip(CLASSES, confusion_matrix(truth, predicted), strict=True):
+    for name, counts in zip(CLASSES, results.confusion(rows), strict=True):
         cells = "".join(_cell(int(count), int(counts.sum())) for count in counts)
         lines.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     head = "".join(f'<th scope="col">{name}</th>' for name in CLASSES)

@@ -1,6 +1,7 @@
 """Comparisons: numbers computed by hand, the page, and what is wrong told in a line."""
 
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -110,18 +111,18 @@ def test_the_tables_hold_the_scores(studies):
     assert minus.title == "Minus a"
 
 
-def test_curves_are_means_over_folds_and_may_be_missing(studies, tmp_path):
+def test_curves_are_means_over_folds_and_may_be_missing(studies, write_folds, tmp_path):
     a = studies[0]
-    assert charts._mean_by_epoch(a, "accuracy") == ([], [])
-    histories = ([0.2, 0.4, 0.9], [0.4, 0.8], [0.6, None])
-    folds = [
-        dataclasses.replace(fold, history=[
-            {"epoch": epoch, "validation": {"accuracy": value}}
+    assert charts.mean_by_epoch(study.histories(a), "accuracy") == ([], [])
+    write_folds(tmp_path)
+    for index, values in enumerate(([0.2, 0.4, 0.9], [0.4, 0.8], [0.6, None])):
+        lines = [
+            json.dumps({"epoch": epoch, "validation": {"accuracy": value}})
             for epoch, value in enumerate(values, 1)
-        ])
-        for fold, values in zip(a.folds, histories, strict=True)
-    ]  # fmt: skip
-    epochs, means = charts._mean_by_epoch(dataclasses.replace(a, folds=folds), "accuracy")
+        ]
+        (tmp_path / f"fold_{index}" / "history.jsonl").write_text("\n".join(lines))
+    histories = study.histories(study.read(tmp_path))
+    epochs, means = charts.mean_by_epoch(histories, "accuracy")
     assert epochs == [1, 2]  # one fold alone has a third
     assert means[0] == pytest.approx(0.4)
     assert np.isnan(means[1])
