@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import sys
 import threading
@@ -22,6 +21,7 @@ from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.report.page import write_report
 from busjax.training import configuration
+from tests.finished import untimed_history
 
 RUN = "gs://bucket/folder/run"
 
@@ -183,14 +183,7 @@ def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
     assert results.read_rows(RUN) == results.read_rows(here)
     predictions, others = results.read_predictions(RUN), results.read_predictions(here)
     np.testing.assert_array_equal(predictions.probability, others.probability)
-    timed = {"seconds", "images_per_second", "data_wait"}
-    histories = [
-        [
-            {key: value for key, value in json.loads(line).items() if key not in timed}
-            for line in (folder / "history.jsonl").read_text().splitlines()
-        ]
-        for folder in (bucket, here)
-    ]
+    histories = [untimed_history(folder) for folder in (bucket, here)]
     assert histories[0] == histories[1]
     assert PAST == []
     assert list((tmp_path / "cwd").iterdir()) == []

@@ -24,6 +24,7 @@ from busjax.training import configuration
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
 from configs import fields
+from tests.finished import final_state, untimed_history
 
 KEYS = {
     *("source", "n_images", "dice_average", "dice_benign", "dice_malignant", "dice_normal"),
@@ -104,12 +105,9 @@ def test_the_same_seed_gives_the_same_numbers_bit_for_bit(workdir, train, config
 
 def _numbers(folder):
     """The last state, what each epoch found, and the rows of the test images."""
-    with contextlib.closing(Checkpoints(folder, read_only=True)) as checkpoints:
-        target = Program(configuration.load(folder), 1).abstract_state()
-        state, _ = checkpoints.restore(checkpoints.latest_step(), target)
-    lines = (folder / "history.jsonl").read_text().splitlines()
-    history = [{name: json.loads(line)[name] for name in ("train", "validation")} for line in lines]
-    return jax.device_get(state), history, (folder / "evaluation" / "images.csv").read_bytes()
+    _, (state, _) = final_state(configuration.load(folder), folder)
+    rows = (folder / "evaluation" / "images.csv").read_bytes()
+    return jax.device_get(state), untimed_history(folder), rows
 
 
 def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):

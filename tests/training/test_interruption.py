@@ -1,6 +1,5 @@
 """Really killed processes: a run that was ended by signals ends as one that ran through."""
 
-import json
 import re
 import subprocess
 import sys
@@ -8,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.finished import untimed_history
+
 SCRIPT = Path(__file__).parent / "interrupted.py"
 ROOT = SCRIPT.parent.parent.parent
-TIMED = ("seconds", "images_per_second", "data_wait")
 
 
 def _run(folder, environment, *signals):
@@ -22,11 +22,6 @@ def _run(folder, environment, *signals):
         timeout=300,
     )
     return [int(code) for code in done.stdout.split()], done.stderr
-
-
-def _history(folder):
-    rows = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
-    return [{key: value for key, value in row.items() if key not in TIMED} for row in rows]
 
 
 def test_signals_at_random_moments_change_nothing(tmp_path, environment):
@@ -42,7 +37,7 @@ def test_signals_at_random_moments_change_nothing(tmp_path, environment):
     assert codes[0] == 75
     assert codes[-1] == 0, said
     assert said.count("busjax: stopped by SIGTERM; the same command goes on\n") == codes.count(75)
-    assert _history(ended) == _history(whole)
+    assert untimed_history(ended) == untimed_history(whole)
     assert not (ended / "run.lock").exists()
     for name in ("images.csv", "validation.csv"):
         assert (ended / "evaluation" / name).read_bytes() == (

@@ -1,7 +1,6 @@
 """A run that is killed and started again ends as one that was not."""
 
 import itertools
-import json
 import re
 import signal
 import warnings
@@ -19,6 +18,7 @@ from busjax.training import loop
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
+from tests.finished import final_state, untimed_history
 
 
 class Killed(BaseException):
@@ -46,18 +46,6 @@ def run(config, source):
     return config, draw_split(source.ids, source.labels, source.groups, 0.25, 0.0, 0)
 
 
-def _final_state(config, workdir):
-    with closing(Checkpoints(workdir)) as checkpoints:
-        step = checkpoints.latest_step()
-        return step, checkpoints.restore(step, Program(config, 1).abstract_state())
-
-
-def _history(workdir):
-    rows = [json.loads(line) for line in (workdir / "history.jsonl").read_text().splitlines()]
-    timed = ("seconds", "images_per_second", "data_wait")
-    return [{key: value for key, value in row.items() if key not in timed} for row in rows]
-
-
 def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
     config, split = run
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -72,16 +60,16 @@ def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
         patch.setattr(loop.History, "append", kill_in_the_third_epoch)
         with pytest.raises(Killed):
             loop.train(config, killed, source, split)
-    assert len(_history(killed)) == 2
+    assert len(untimed_history(killed)) == 2
     loop.train(config, killed, source, split)
 
     (step, (state, data)), (again, (resumed, resumed_data)) = (
-        _final_state(config, folder) for folder in (whole, killed)
+        final_state(config, folder) for folder in (whole, killed)
     )
     assert step == again == 3 * 5  # 36 images in batches of 8
     assert data == resumed_data
     chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
-    assert _history(killed) == _history(whole)
+    assert untimed_history(killed) == untimed_history(whole)
 
 
 def test_ended_by_sigterm_after_any_step_and_resumed_bit_for_bit(
@@ -102,11 +90,11 @@ def test_ended_by_sigterm_after_any_step_and_resumed_bit_for_bit(
             assert checkpoints.best_step() == (5 if last >= 5 else None)
     loop.train(config, ended, source, split)
     (step, (state, _)), (again, (resumed, _)) = (
-        _final_state(config, folder) for folder in (whole, ended)
+        final_state(config, folder) for folder in (whole, ended)
     )
     assert step == again
     chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
-    assert _history(ended) == _history(whole)
+    assert untimed_history(ended) == untimed_history(whole)
 
 
 def test_sigterm_is_noted_while_it_is_watched_and_only_then():
@@ -130,9 +118,9 @@ def test_finished_run_is_left_as_it_is(run, source, tmp_path):
     config, split = run
     config.train.epochs = 1
     loop.train(config, tmp_path, source, split)
-    before = _history(tmp_path)
+    before = untimed_history(tmp_path)
     loop.train(config, tmp_path, source, split)
-    assert _history(tmp_path) == before
+    assert untimed_history(tmp_path) == before
     assert before[0]["validation"]["n_images"] == 12
     assert 0 <= before[0]["validation"]["dice_average"] <= 1
 
@@ -173,9 +161,9 @@ def test_not_finite_stops_and_names_step_images_and_checkpoint(run, source, tmp_
     assert set(ids) <= set(split.train)
     # Nothing bad was saved: without the cause, the run ends as one that never saw it.
     loop.train(config, stopped, source, split)
-    (_, (state, _)), (_, (resumed, _)) = (_final_state(config, f) for f in (whole, stopped))
+    (_, (state, _)), (_, (resumed, _)) = (final_state(config, f) for f in (whole, stopped))
     chex.assert_trees_all_equal(jax.device_get(resumed), jax.device_get(state))
-    assert _history(stopped) == _history(whole)
+    assert untimed_history(stopped) == untimed_history(whole)
 
 
 def test_updates_that_are_not_finite_can_be_skipped(run, source, tmp_path, monkeypatch, capsys):
@@ -184,7 +172,7 @@ def test_updates_that_are_not_finite_can_be_skipped(run, source, tmp_path, monke
     with monkeypatch.context() as patch:
         _with_bad_steps(patch, 2, 4, 5, 8)
         loop.train(config, tmp_path / "skipped", source, split)
-    rows = _history(tmp_path / "skipped")
+    rows = untimed_history(tmp_path / "skipped")
     assert [row["skipped"] for row in rows] == [3, 1, 0]
     assert all(np.isfinite(row["train"]["loss"]) for row in rows)
     said = capsys.readouterr().out
