@@ -64,7 +64,8 @@ def evaluate_folds(
 
     Args:
         config: of the cross-validation; fields of the inference may be others. Members of an
-            ensemble that are cross-validations themselves take part fold by fold.
+            ensemble that are cross-validations themselves take part fold by fold. External tests
+            are not summed up: each fold's network sees all of their images.
         workdir: folder of the cross-validation.
         results_in: the folder for the results, within that of each fold.
 
@@ -72,11 +73,12 @@ def evaluate_folds(
         UserError: a fold is not there, or was trained otherwise.
     """
     present = study.indices(workdir)
+    are_own = True
     for index in _chosen(config) if config.cv.only else present:
         folder = _folder(workdir, index)
         print(f"fold {index} of {config.cv.folds}, in {folder}", flush=True)
-        run.evaluate_only(_of_fold(config, index), folder, results_in)
-    if processes.is_first():
+        are_own &= run.evaluate_only(_of_fold(config, index), folder, results_in)
+    if are_own and processes.is_first():
         _sum_up(config, workdir, results_in)
 
 

@@ -53,36 +53,46 @@ def train_and_evaluate(
 
 def evaluate_only(
     config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER
-) -> None:
+) -> bool:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report.
 
     Args:
-        config: of the run; fields of the inference may be others.
+        config: of the run; fields of the inference may be others. Where `data.dir` names other
+            images than the run's own, all of them are an external test.
         workdir: folder of the run.
-        results_in: the folder for the results, within `workdir`.
+        results_in: the folder for the results, within `workdir`; those of an external test never
+            take the place of the run's own.
+
+    Returns:
+        Whether it was the run's own test split.
 
     Raises:
-        UserError: there is no run, or it was trained otherwise.
+        UserError: there is no run, it was trained otherwise, or the folder holds the results of
+            other images.
     """
     if not configuration.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
     if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
-        _evaluate_external(config, workdir)
-        return
+        _evaluate_external(config, workdir, results_in)
+        return False
+    external.check_replaces(workdir, results_in)
     source, split = _prepare(config, workdir, FREE | INFERENCE)
     with files.written(workdir):
         _evaluate_and_report(config, workdir, source, split, results_in)
+    return True
 
 
 def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
     """Whether the data folder that is given holds the images of the run itself."""
+    if config.data.source == "phantom":  # which no folder holds
+        return False
     try:
         return external.is_own(sources.open_source(config.data, os.getcwd()), workdir)
     except UserError:  # its lists are not for these images
         return False
 
 
-def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
+def _evaluate_external(config: ConfigDict, workdir: epath.Path, results_in: str) -> None:
     """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
 
     def read() -> RecordSource:
@@ -98,7 +108,7 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path) -> None:
         "data_digest": told,
         "images_seen_in_training": external.seen(digests, workdir),
     }
-    folder = external.results_folder(workdir, files.locate(config.data.dir), told)
+    folder = external.results_folder(workdir, files.locate(config.data.dir), told, results_in)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
     with files.written(workdir):
         summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)

@@ -16,6 +16,7 @@ from busjax.data import splits
 from busjax.errors import UserError
 from busjax.evaluation import results, study
 from busjax.training import configuration
+from tests.evaluation.test_external import write_busi
 
 
 @pytest.fixture
@@ -160,6 +161,20 @@ def test_all_folds_are_evaluated_otherwise_beside_their_own_results(workdir, tmp
     assert "flips=horizontal" in flipped.folds[1].facts["inference"]
     found = json.loads((again / "crossval_flips.json").read_text())
     assert found["pooled"] != json.loads((again / "crossval.json").read_text())["pooled"]
+
+
+def test_an_external_test_of_each_fold_is_not_summed_up(workdir, tmp_path, capsys):
+    """Each fold's network sees all of its images: they are no test folds."""
+    again = epath.Path(tmp_path / "again")
+    shutil.copytree(workdir, again)
+    before = (again / "crossval.json").read_bytes()
+    config = configuration.load(again)
+    config.data.dir = str(write_busi(tmp_path / "other", 0, (2, 2, 2)))
+    crossval.evaluate_folds(config, again, "evaluation_clinic")
+    assert capsys.readouterr().out.count("external test of busi, 6 images") == 3
+    assert not (again / "crossval_clinic.json").exists()
+    assert (again / "crossval.json").read_bytes() == before
+    assert len(results.read_rows(again / "fold_2", "evaluation_clinic")) == 6
 
 
 def test_cross_validations_are_averaged_fold_by_fold(workdir, tmp_path):

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from busjax.data import records, splits
 from busjax.data.records import RecordSource
+from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.training import configuration
 from configs.fields import FIELDS
@@ -52,20 +53,47 @@ def seen(digests: dict[str, str], workdir: epath.Path) -> int:
     return sum(digest in known for digest in digests.values())
 
 
-def results_folder(workdir: epath.Path, data: epath.Path, digest: str) -> str:
-    """The folder for the results, evaluation_<name of the data folder>; a free one of that name.
+def results_folder(
+    workdir: epath.Path, data: epath.Path, digest: str, asked: str = results.FOLDER
+) -> str:
+    """The folder for the results: as asked, else evaluation_<name of the data folder>, a free one.
 
     Args:
         workdir: of the run.
         data: the folder of the images.
         digest: of all images; an earlier evaluation of the same is replaced.
+        asked: a folder within `workdir`; that of the run's own results: none is asked for.
+
+    Raises:
+        UserError: the folder that is asked for holds results of other images.
     """
+    if asked != results.FOLDER:
+        check_replaces(workdir, asked, digest)
+        return asked
     name = re.sub(r"[^\w.-]+", "_", data.name) or "data"
     number, folder = 1, f"{results.FOLDER}_{name}"
-    while (workdir / folder / "summary.json").exists():
-        earlier = results.read_summary(workdir, folder).get("data_digest")
-        if earlier == digest:
-            break
+    while _holds_others(workdir, folder, digest):
         number += 1
         folder = f"{results.FOLDER}_{name}_{number}"
     return folder
+
+
+def check_replaces(workdir: epath.Path, folder: str, digest: str | None = None) -> None:
+    """Raises a UserError where `folder` holds results of other images than these.
+
+    Args:
+        workdir: of the run.
+        folder: within it.
+        digest: of all images of an external test; None: those of the run's own test split.
+    """
+    if _holds_others(workdir, folder, digest):
+        raise UserError(
+            f"{workdir / folder} holds the results of other images: choose another name with "
+            "--evaluation, or remove that folder"
+        )
+
+
+def _holds_others(workdir: epath.Path, folder: str, digest: str | None) -> bool:
+    if not results.exist(workdir, folder):
+        return False
+    return results.read_summary(workdir, folder).get("data_digest") != digest

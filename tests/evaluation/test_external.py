@@ -13,6 +13,7 @@ from PIL import Image
 
 from busjax import run
 from busjax.classes import CLASSES
+from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.training import configuration
 from configs import base
@@ -56,11 +57,11 @@ def place(tmp_path_factory):
     return root
 
 
-def evaluate(place, folder, **data):
+def evaluate(place, folder, results_in=results.FOLDER):
     workdir = epath.Path(place / "run")
     config = configuration.load(workdir)
-    config.data.update({"dir": str(folder), **data})
-    run.evaluate_only(config, workdir)
+    config.data.dir = str(folder)
+    return run.evaluate_only(config, workdir, results_in)
 
 
 def state(folder):
@@ -95,6 +96,27 @@ def test_again_replaces_and_another_folder_of_that_name_does_not(place, tmp_path
     assert folders == ["evaluation_other_clinic", "evaluation_other_clinic_2"]
     sizes = [len(results.read_rows(place / "run", folder)) for folder in folders]
     assert sizes == [12, 6]
+
+
+def test_it_goes_where_it_is_asked_to(place, tmp_path):
+    other = write_busi(tmp_path / "other", 5, (2, 2, 2))
+    assert not evaluate(place, other, "evaluation_named")
+    assert not evaluate(place, other, "evaluation_named")  # again
+    assert len(results.read_rows(place / "run", "evaluation_named")) == 6
+    assert not (place / "run" / "evaluation_other").exists()
+
+
+def test_results_of_other_images_are_not_replaced(place, tmp_path):
+    """Neither those of an external test by the run's own images, nor the other way round."""
+    one = write_busi(tmp_path / "one", 6, (2, 2, 2))
+    other = write_busi(tmp_path / "other", 7, (2, 2, 2))
+    assert not evaluate(place, one, "evaluation_one")
+    assert evaluate(place, place / "own", "evaluation_flips")
+    before = state(place / "run")
+    for folder, name in ((other, "one"), (place / "own", "one"), (one, "flips")):
+        with pytest.raises(UserError, match=f"evaluation_{name} holds the results of other images"):
+            evaluate(place, folder, f"evaluation_{name}")
+    assert state(place / "run") == before
 
 
 def test_the_own_images_elsewhere_are_no_external_test(place, tmp_path, capsys):
