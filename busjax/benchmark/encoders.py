@@ -10,23 +10,20 @@ from __future__ import annotations
 
 import argparse
 import functools
-import importlib.util
 import os
-import statistics
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from ml_collections import ConfigDict
 
+from busjax.benchmark.train_step import images_per_second, load_config
+from busjax.errors import UserError, tell
 from busjax.models import network as networks
 from busjax.models import prediction
 from busjax.models.prediction import Ensemble
-from busjax.training.program import Program
 
 _SIDES = (128, 256)  # pixels of the images whose arithmetic is counted
 
@@ -37,35 +34,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, default=Path("configs/unet.py"))
     parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
     options = parser.parse_args(arguments)
-    if not options.config.is_file():
-        print(f"busjax: --config={options.config} is no file", file=sys.stderr)
-        return 1
-    config = _loaded(options.config)
-    rates = images_per_second(config, options.rounds)
+    try:
+        config = load_config(options.config)
+    except UserError as error:
+        return tell(error)
+    encoders = {name: with_encoder(config, name) for name in networks.ENCODERS}
+    rates = images_per_second(encoders, options.rounds)
     print(f"{config.name}, {config.data.image_size} x {config.data.image_size}, batch "
           f"{config.train.batch_size}, {os.cpu_count()} cores, jax {jax.__version__}")  # fmt: skip
     print(f"{'encoder':20} {'parameters':>12} {'GFLOP 128':>10} {'256':>8} {'images/s':>9}")
     for name, rate in rates.items():
-        model = with_encoder(config, name).model
+        model = encoders[name].model
         flops = [f"{gigaflops(model, side):8.2f}" for side in _SIDES]
         print(f"{name:20} {parameters(model):12,} {flops[0]:>10} {flops[1]} {rate:9.1f}")
     return 0
 
 
-def _loaded(path: Path) -> ConfigDict:
-    spec = importlib.util.spec_from_file_location("benchmarked", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.get_config()
-
-
 def with_encoder(config: ConfigDict, name: str) -> ConfigDict:
-    """The configuration with another encoder, on one device."""
+    """The configuration with another encoder."""
     changed = config.copy_and_resolve_references()
     changed.model.update({"encoder": name, "encoder_weights": ""})
-    changed.parallel.devices = 1
     return changed
 
 
@@ -89,30 +77,6 @@ def gigaflops(model: ConfigDict, side: int) -> float:
     predict = jax.jit(functools.partial(prediction.predict, network))
     cost = predict.lower(Ensemble((variables,)), image).cost_analysis() or {}
     return cost["flops"] / 1e9
-
-
-def images_per_second(config: ConfigDict, rounds: int) -> dict[str, float]:
-    """Of a train step with each encoder, by its name."""
-    rng = np.random.default_rng(0)
-    programs: dict[str, Program] = {}
-    states: dict[str, Any] = {}
-    batches: dict[str, Any] = {}
-    seconds: dict[str, list[float]] = {}
-    for name in networks.ENCODERS:
-        program = programs[name] = Program(with_encoder(config, name), 1000)
-        batches[name] = {
-            key: rng.integers(0, 2, shape.shape).astype(shape.dtype)
-            for key, shape in program.abstract_batch(config.train.batch_size).items()
-        }
-        states[name], _ = program.train_step(program.init_state(), batches[name])
-        seconds[name] = []
-    for _ in range(rounds):
-        for name, program in programs.items():
-            start = time.perf_counter()
-            states[name], found = program.train_step(states[name], batches[name])
-            float(found["loss"])  # waits for the step
-            seconds[name].append(time.perf_counter() - start)
-    return {name: config.train.batch_size / statistics.median(t) for name, t in seconds.items()}
 
 
 if __name__ == "__main__":

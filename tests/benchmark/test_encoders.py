@@ -22,9 +22,8 @@ def test_a_convolution_counts_two_a_product(config):
 
 
 def test_every_encoder_is_timed(config, monkeypatch, capsys):
-    monkeypatch.setattr(encoders, "_loaded", lambda path: config)
+    monkeypatch.setattr(encoders, "load_config", lambda path: config)
     few = {name: ENCODERS[name] for name in ("conv",)}
     monkeypatch.setattr(encoders.networks, "ENCODERS", few)
     assert encoders.main(["--rounds=1"]) == 0
     assert capsys.readouterr().out.splitlines()[2].startswith("conv ")
-    assert encoders.main(["--config=nothing.py"]) == 1

@@ -1,0 +1,75 @@
+"""The operations under the models side by side, on this machine: images a second of a train step.
+
+    python -m busjax.benchmark.operations --config=configs/unetpp.py
+
+One network, with each implementation of `busjax/ops` and each dtype of the activations in turn;
+times are medians of rounds in turns. The one that 'auto' takes here is marked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import jax
+from ml_collections import ConfigDict
+
+from busjax import ops
+from busjax.benchmark.train_step import images_per_second, load_config
+from busjax.errors import UserError, tell
+from busjax.models.network import activation_dtype
+
+NAMES = ("cpu", "reference")
+DTYPES = ("float32", "bfloat16")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the table and returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m busjax.benchmark.operations")
+    parser.add_argument("--config", type=Path, default=Path("configs/unetpp.py"))
+    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
+    options = parser.parse_args(arguments)
+    try:
+        config = load_config(options.config)
+    except UserError as error:
+        return tell(error)
+    rates = images_per_second(choices(config), options.rounds)
+    device = jax.local_devices()[0]
+    print(f"{config.name}, {config.data.image_size} x {config.data.image_size}, batch "
+          f"{config.train.batch_size}, on 1 x {device.device_kind} ({os.cpu_count()} cores), "
+          f"jax {jax.__version__}")  # fmt: skip
+    print(f"{'model.ops':12} {'model.dtype':12} {'images/s':>9}")
+    chosen = automatic()
+    for name, rate in rates.items():
+        print(f"{name:25} {rate:9.1f}{'  auto' if name == chosen else ''}")
+    return 0
+
+
+def choices(config: ConfigDict) -> dict[str, ConfigDict]:
+    """The configuration with all operations and dtypes, by their names."""
+    found = {}
+    for name in NAMES:
+        for dtype in DTYPES:
+            changed = config.copy_and_resolve_references()
+            changed.model.update({"ops": name, "dtype": dtype})
+            found[_title(name, dtype)] = changed
+    return found
+
+
+def automatic() -> str:
+    """The name of the choice that 'auto' makes on this machine."""
+    name = next(name for name in NAMES if ops.select("auto") is ops.OPS[name])
+    return _title(name, activation_dtype("auto").name)
+
+
+def _title(name: str, dtype: str) -> str:
+    return f"{name:12} {dtype:12}"
+
+
+if __name__ == "__main__":
+    from busjax.allocator import restart_tuned
+
+    restart_tuned()
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""Images a second of a train step, for networks that are timed in turns."""
+
+from __future__ import annotations
+
+import importlib.util
+import statistics
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from busjax.errors import UserError
+from busjax.training.program import Program
+
+
+def load_config(path: Path) -> ConfigDict:
+    """The configuration that a file in configs/ makes; raises UserError where there is none."""
+    if not path.is_file():
+        raise UserError(f"--config={path} is no file")
+    spec = importlib.util.spec_from_file_location("benchmarked", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config()
+
+
+def images_per_second(configs: Mapping[str, ConfigDict], rounds: int) -> dict[str, float]:
+    """Of a train step of each configuration, by its name; the first step is not timed.
+
+    Args:
+        configs: by name; each is run on one device, on images and masks that are drawn.
+        rounds: steps that are timed of each, in turns; their median counts.
+    """
+    rng = np.random.default_rng(0)
+    programs: dict[str, Program] = {}
+    states: dict[str, Any] = {}
+    batches: dict[str, Any] = {}
+    seconds: dict[str, list[float]] = {}
+    for name, given in configs.items():
+        config = given.copy_and_resolve_references()
+        config.parallel.devices = 1
+        program = programs[name] = Program(config, 1000)
+        batches[name] = {
+            key: rng.integers(0, 2, shape.shape).astype(shape.dtype)
+            for key, shape in program.abstract_batch(config.train.batch_size).items()
+        }
+        states[name], _ = program.train_step(program.init_state(), batches[name])
+        seconds[name] = []
+    for _ in range(rounds):
+        for name, program in programs.items():
+            start = time.perf_counter()
+            states[name], found = program.train_step(states[name], batches[name])
+            float(found["loss"])  # waits for the step
+            seconds[name].append(time.perf_counter() - start)
+    return {
+        name: configs[name].train.batch_size / statistics.median(taken)
+        for name, taken in seconds.items()
+    }
