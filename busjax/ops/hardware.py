@@ -12,8 +12,8 @@ import jax
 def has_fast_bfloat16() -> bool:
     """Whether bfloat16 products run in hardware: on TPUs, GPUs, and CPUs with their own units.
 
-    On a CPU without such units XLA widens bfloat16 to float32 and back, which costs more than it
-    saves.
+    On a CPU without such units XLA widens bfloat16 to float32 and back, which costs what it saves:
+    a U-Net's step takes as long, that of a thin U-Net++ a fifth less (docs/performance.md).
     """
     if jax.default_backend() != "cpu":
         return True
