@@ -15,8 +15,13 @@ from busjax.errors import UserError
 
 PathLike = str | os.PathLike[str]
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
-_UNWRITABLE = (*_FULL, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE)
+_REMEDIES = {  # what to do about a disk's refusal
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room"),
+    errno.ETIMEDOUT: "see that its disk answers and that no one stops this process",
+    **dict.fromkeys(
+        (errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ESTALE), "make it writable"
+    ),
+}
 
 
 class Unwritable(UserError):
@@ -77,10 +82,10 @@ def written(folder: epath.Path) -> Iterator[None]:
         if not folder.exists():
             raise Unwritable(f"{folder} was removed while it was in use") from error
         if code := _refusal(error):
-            remedy = "make room" if code in _FULL else "make it writable"
+            reason = "it took too long" if code == errno.ETIMEDOUT else os.strerror(code)
             raise Unwritable(
-                f"{folder} cannot be written to: {os.strerror(code)}. What was saved before is "
-                f"whole: {remedy}, and start the same command again"
+                f"{folder} cannot be written to: {reason}. What was saved before is "
+                f"whole: {_REMEDIES[code]}, and start the same command again"
             ) from error
         raise
 
@@ -89,10 +94,12 @@ def _refusal(error: BaseException | None) -> int | None:
     """The number of the disk's error that an error came of; None: of none."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
+        if isinstance(error, TimeoutError):  # Orbax gives up, with no number
+            number = errno.ETIMEDOUT
         # TensorStore, which writes checkpoints, tells it in words.
         if told := re.search(r"os_error_code='(\d+)'", str(error)):
             number = int(told[1])
-        if number in _UNWRITABLE:
+        if number in _REMEDIES:
             return number
         error = error.__cause__ or error.__context__
     return None

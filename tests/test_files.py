@@ -61,6 +61,7 @@ def test_what_replaces_a_file_can_be_read_by_others(tmp_path):
         (OSError(errno.ENOSPC, "full"), "No space left on device.*make room"),
         (PermissionError(errno.EACCES, "no"), "Permission denied.*make it writable"),
         (ValueError("RESOURCE_EXHAUSTED: [os_error_code='28']"), "No space left on device"),
+        (TimeoutError("completed 4/5 futures"), "it took too long.*see that its disk answers"),
     ],
 )
 def test_what_a_disk_refuses_is_told_whatever_raised_it(tmp_path, error, told):
