@@ -1,4 +1,4 @@
-"""The tables of docs/results.md are those that `compare` makes of the committed rows, with no GPU.
+"""The tables of results are those that `compare` makes of the committed rows, with no GPU.
 
 Each stands under a comment with its command; where rows were added, paste the new output.
 """
@@ -12,15 +12,20 @@ import pytest
 from busjax.evaluation.compare.__main__ import main
 
 ROOT = Path(__file__).parent.parent
-PAGE = (ROOT / "docs" / "results.md").read_text()
-BLOCKS = re.findall(
-    r"<!-- python -m busjax\.evaluation\.compare (.*?) -->\n(.*?)<!-- end -->", PAGE, re.DOTALL
-)
+PAGES = [(ROOT / "docs" / name).read_text() for name in ("results.md", "ablation.md")]
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(
+        r"<!-- python -m busjax\.evaluation\.compare (.*?) -->\n(.*?)<!-- end -->", page, re.DOTALL
+    )
+]
 NUMBER = re.compile(r"[+-]?\d+\.\d+")
 
 
 def test_there_are_tables():
-    assert len(BLOCKS) == PAGE.count("<!-- python") == PAGE.count("<!-- end") > 0
+    for count in (sum(page.count(mark) for page in PAGES) for mark in ("<!-- python", "<!-- end")):
+        assert len(BLOCKS) == count > 0
 
 
 @pytest.mark.parametrize("arguments", [arguments for arguments, _ in BLOCKS])
