@@ -1,4 +1,4 @@
-"""The results of `busjax.inference.predict`: masks, overlays, predictions.json and a page."""
+"""The results of `busjax.inference.predict`: masks, overlays, predictions.json and pages."""
 
 from __future__ import annotations
 
@@ -49,7 +49,10 @@ class Folder:
             "members": len(predictor.ensemble.members),
             "note": NOTE,
         }
-        self._images: list[tuple[dict[str, Any], str]] = []  # numbers, and how the page shows it
+        self._entries: list[dict[str, Any]] = []  # the numbers of each image
+        self._first: list[str] = []  # the cases of the first page, which is written last
+        self._further: list[str] = []  # those of the page that is being filled
+        self._pages = 1
         self._unreadable: list[dict[str, str]] = []
         self._write("predictions.json", self._json())  # tells at once where nothing can be written
 
@@ -61,21 +64,36 @@ class Folder:
         if "overlays" in self._saved:
             self._write(f"overlays/{name}.png", _png(_overlay(frame.pixels, reading.mask)))
         entry = _entry(file, name, frame, reading)
-        self._images.append((entry, page.case(entry, frame.pixels, reading.mask_probability)))
+        self._entries.append(entry)
+        shown = page.case(entry, frame.pixels, reading.mask_probability)
+        if len(self._first) < page.CASES:
+            self._first.append(shown)
+            return
+        self._further.append(shown)
+        if len(self._further) == page.CASES:
+            self._turn()
 
     def add_unreadable(self, file: File, reason: str) -> None:
         """Keeps the name of a file that could not be read."""
         self._unreadable.append({"file": str(file.path), "reason": reason})
 
     def close(self) -> None:
-        """Writes predictions.json and the page of all that was added."""
+        """Writes predictions.json and the pages of all that was added."""
         self._write("predictions.json", self._json())
-        content = page.page(self._facts, self._images, self._unreadable)
-        self._write("index.html", content.encode())
+        if self._further:
+            self._turn()
+        content = page.page(self._facts, self._entries, self._first, self._unreadable)
+        self._write(page.file_name(1), content.encode())
+
+    def _turn(self) -> None:
+        """Writes a page that is full, or the last one."""
+        self._pages += 1
+        content = page.further(self._facts, self._pages, self._further)
+        self._write(page.file_name(self._pages), content.encode())
+        self._further = []
 
     def _json(self) -> bytes:
-        entries = [entry for entry, _ in self._images]
-        content = {**self._facts, "images": entries, "unreadable": self._unreadable}
+        content = {**self._facts, "images": self._entries, "unreadable": self._unreadable}
         return (json.dumps(content, indent=1) + "\n").encode()
 
     def _write(self, name: str, content: bytes) -> None:

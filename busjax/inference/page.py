@@ -1,8 +1,9 @@
-"""The page of a folder of results, as the report of a run looks."""
+"""The pages of a folder of results, as the report of a run looks."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -13,6 +14,7 @@ from busjax.data.pixels import resize
 from busjax.evaluation.report import drawing
 from busjax.evaluation.report.style import STYLE
 
+CASES = 200  # images on a page: a browser opens some 10 MB at once
 _LARGEST_SIDE = 512  # pixels, of what is drawn
 _NAMED_LESIONS = 3  # of an image, at most; predictions.json has them all
 
@@ -21,35 +23,69 @@ BANNER = "This network was trained on synthetic phantoms: what it says of patien
 
 def page(
     facts: dict[str, Any],
-    images: list[tuple[dict[str, Any], str]],
-    unreadable: list[dict[str, str]],
+    entries: Sequence[dict[str, Any]],
+    cases: Sequence[str],
+    unreadable: Sequence[dict[str, str]],
 ) -> str:
-    """The whole page: what was read with what, the images, the files that could not be read.
+    """The first page: what was read with what, the files that could not be read, and images.
 
     Args:
         facts: of the network.
-        images: of each its numbers, and its `case`.
+        entries: the numbers of all images.
+        cases: the `case` of those that it shows, the first ones; the others have a `further` page.
         unreadable: 'file' and 'reason' of each.
     """
-    phantom = facts["trained_on"].get("source") == "phantom"
-    banner = f'<div class="banner" role="note">{BANNER}</div>' if phantom else ""
-    counts = Counter(entry["class"] for entry, _ in images)
+    counts = Counter(entry["class"] for entry in entries)
     found = ", ".join(f"{counts[name]} {name}" for name in CLASSES)
     failed = "".join(
         f"<li>{escape(entry['file'])}: {escape(entry['reason'])}</li>" for entry in unreadable
     )
     left_out = f"<section><h2>Could not be read</h2><ul>{failed}</ul></section>" if failed else ""
+    title = f"{len(entries)} images"
+    about = (
+        f'<p class="lede">Called {found}.</p><p class="quiet">Network {escape(facts["config"])}, '
+        f"step {facts['checkpoint_step']}, trained on {escape(_images_of(facts))}. "
+        f"{escape(facts['note'])}</p>{_links(len(entries))}"
+    )
+    return _html(facts, title, title, about, left_out, cases)
+
+
+def further(facts: dict[str, Any], number: int, cases: Sequence[str]) -> str:
+    """Page `number`, from 2 on, with the next images."""
+    first, last = CASES * (number - 1) + 1, CASES * (number - 1) + len(cases)
+    about = f'<p class="quiet">{escape(facts["note"])} <a href="{file_name(1)}">All images</a></p>'
+    return _html(facts, f"images {first} to {last}", f"Images {first} to {last}", about, "", cases)
+
+
+def file_name(number: int) -> str:
+    """The file of a page, from 1 on."""
+    return f"page_{number}.html" if number > 1 else "index.html"
+
+
+def _links(count: int) -> str:
+    """To the further pages of so many images."""
+    links = [
+        f'<a href="{file_name(first // CASES + 1)}">{first + 1} to {min(first + CASES, count)}</a>'
+        for first in range(CASES, count, CASES)
+    ]
+    if not links:
+        return ""
+    return f'<p class="quiet">Here are images 1 to {CASES}; further ones: {", ".join(links)}.</p>'
+
+
+def _html(
+    facts: dict[str, Any], title: str, heading: str, about: str, before: str, cases: Sequence[str]
+) -> str:
+    phantom = facts["trained_on"].get("source") == "phantom"
+    banner = f'<div class="banner" role="note">{BANNER}</div>' if phantom else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>busjax: {len(images)} images</title><style>{STYLE}</style></head><body>{banner}"
+        f"<title>busjax: {title}</title><style>{STYLE}</style></head><body>{banner}"
         '<main><header><p class="eyebrow">busjax: segmentation and classification of breast '
-        f'ultrasound</p><h1>{len(images)} images</h1><p class="lede">Called {found}.</p>'
-        f'<p class="quiet">Network {escape(facts["config"])}, step {facts["checkpoint_step"]}, '
-        f"trained on {escape(_images_of(facts))}. "
-        f"{escape(facts['note'])}</p></header>{left_out}"
+        f"ultrasound</p><h1>{heading}</h1>{about}</header>{before}"
         '<section class="long"><h2>Images</h2>'
-        f"{''.join(case for _, case in images)}</section></main></body></html>\n"
+        f"{''.join(cases)}</section></main></body></html>\n"
     )
 
 

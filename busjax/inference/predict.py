@@ -2,8 +2,8 @@
 
     python -m busjax.inference.predict --workdir=RUN IMAGE_OR_FOLDER... --out=DIR
 
-Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html, in DIR. Exit code
-3: some files could not be read; they are named.
+Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html, in DIR; past 200
+images further pages. Exit code 3: some files could not be read; they are named.
 """
 
 from __future__ import annotations

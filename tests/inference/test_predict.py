@@ -126,6 +126,28 @@ def test_the_page_shows_every_image_and_says_what_it_is(run_folder, inputs, tmp_
     assert not re.search(r'(src|href)="(?!data:|#)', page)  # needs no other file
 
 
+@pytest.mark.parametrize(
+    ("cases", "shown"), [(4, [4]), (3, [3, 1]), (2, [2, 2]), (1, [1, 1, 1, 1])]
+)
+def test_many_images_have_several_pages(run_folder, inputs, tmp_path, monkeypatch, cases, shown):
+    monkeypatch.setattr(page, "CASES", cases)
+    assert run(run_folder, inputs, f"--out={tmp_path / 'out'}", "--save=none") == 0
+    first = (tmp_path / "out" / "index.html").read_text()
+    assert "<h1>4 images</h1>" in first
+    links = re.findall(r'<a href="([^"]*)">([^<]*)</a>', first)
+    assert [target for target, _ in links] == [f"page_{n}.html" for n in range(2, len(shown) + 1)]
+    pages = [first, *((tmp_path / "out" / target).read_text() for target, _ in links)]
+    assert [text.count("<article") for text in pages] == shown
+    assert [
+        name for text in pages for name in re.findall(r'<image id="image-([^"]*)"', text)
+    ] == NAMES
+    for (_, told), text in zip(links, pages[1:], strict=True):
+        assert f"<h1>Images {told}</h1>" in text
+        assert "trained on synthetic phantoms" in text
+        assert '<a href="index.html">' in text
+    assert len(list((tmp_path / "out").iterdir())) == 1 + len(shown)
+
+
 def test_the_page_names_the_largest_lesions_only():
     lesion = {
         f"{name}_diameter_{unit}": None for name in ("longest", "shortest") for unit in ("mm",)
