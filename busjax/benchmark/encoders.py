@@ -8,18 +8,16 @@ times are medians of rounds in turns.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from busjax.benchmark.train_step import images_per_second, load_config
+from busjax.benchmark.train_step import asked_for, images_per_second
 from busjax.errors import UserError, tell
 from busjax.models import network as networks
 from busjax.models import prediction
@@ -30,16 +28,12 @@ _SIDES = (128, 256)  # pixels of the images whose arithmetic is counted
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m busjax.benchmark.encoders")
-    parser.add_argument("--config", type=Path, default=Path("configs/unet.py"))
-    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
-    options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
+        config, rounds = asked_for("encoders", "configs/unet.py", arguments)
     except UserError as error:
         return tell(error)
     encoders = {name: with_encoder(config, name) for name in networks.ENCODERS}
-    rates = images_per_second(encoders, options.rounds)
+    rates = images_per_second(encoders, rounds)
     print(f"{config.name}, {config.data.image_size} x {config.data.image_size}, batch "
           f"{config.train.batch_size}, {os.cpu_count()} cores, jax {jax.__version__}")  # fmt: skip
     print(f"{'encoder':20} {'parameters':>12} {'GFLOP 128':>10} {'256':>8} {'images/s':>9}")

@@ -8,16 +8,14 @@ times are medians of rounds in turns. The one that 'auto' takes here is marked.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from pathlib import Path
 
 import jax
 from ml_collections import ConfigDict
 
 from busjax import ops
-from busjax.benchmark.train_step import images_per_second, load_config
+from busjax.benchmark.train_step import asked_for, images_per_second
 from busjax.errors import UserError, tell
 from busjax.models.network import activation_dtype
 
@@ -27,15 +25,11 @@ DTYPES = ("float32", "bfloat16")
 
 def main(arguments: list[str] | None = None) -> int:
     """Prints the table and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m busjax.benchmark.operations")
-    parser.add_argument("--config", type=Path, default=Path("configs/unetpp.py"))
-    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
-    options = parser.parse_args(arguments)
     try:
-        config = load_config(options.config)
+        config, rounds = asked_for("operations", "configs/unetpp.py", arguments)
     except UserError as error:
         return tell(error)
-    rates = images_per_second(choices(config), options.rounds)
+    rates = images_per_second(choices(config), rounds)
     device = jax.local_devices()[0]
     print(f"{config.name}, {config.data.image_size} x {config.data.image_size}, batch "
           f"{config.train.batch_size}, on 1 x {device.device_kind} ({os.cpu_count()} cores), "

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,24 @@ from ml_collections import ConfigDict
 
 from busjax.errors import UserError
 from busjax.training.program import Program
+
+
+def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple[ConfigDict, int]:
+    """The configuration and the rounds that a command line asks for.
+
+    Args:
+        name: of the module.
+        default: file of the configuration where none is given.
+        arguments: None: those of the process.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    parser = argparse.ArgumentParser(prog=f"python -m busjax.benchmark.{name}")
+    parser.add_argument("--config", type=Path, default=Path(default), help=f"[{default}]")
+    parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
+    options = parser.parse_args(arguments)
+    return load_config(options.config), max(options.rounds, 1)
 
 
 def load_config(path: Path) -> ConfigDict:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from busjax.benchmark import encoders
+from busjax.benchmark import encoders, train_step
 from busjax.models.network import ENCODERS
 
 
@@ -22,7 +22,7 @@ def test_a_convolution_counts_two_a_product(config):
 
 
 def test_every_encoder_is_timed(config, monkeypatch, capsys):
-    monkeypatch.setattr(encoders, "load_config", lambda path: config)
+    monkeypatch.setattr(train_step, "load_config", lambda path: config)
     few = {name: ENCODERS[name] for name in ("conv",)}
     monkeypatch.setattr(encoders.networks, "ENCODERS", few)
     assert encoders.main(["--rounds=1"]) == 0
