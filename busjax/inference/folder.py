@@ -52,7 +52,6 @@ class Folder:
         self._entries: list[dict[str, Any]] = []  # the numbers of each image
         self._first: list[str] = []  # the cases of the first page, which is written last
         self._further: list[str] = []  # those of the page that is being filled
-        self._pages = 1
         self._unreadable: list[dict[str, str]] = []
         self._write("predictions.json", self._json())  # tells at once where nothing can be written
 
@@ -87,9 +86,9 @@ class Folder:
 
     def _turn(self) -> None:
         """Writes a page that is full, or the last one."""
-        self._pages += 1
-        content = page.further(self._facts, self._pages, self._further)
-        self._write(page.file_name(self._pages), content.encode())
+        number = -(-len(self._entries) // page.CASES)
+        content = page.further(self._facts, number, self._further)
+        self._write(page.file_name(number), content.encode())
         self._further = []
 
     def _json(self) -> bytes:

@@ -41,20 +41,19 @@ def page(
         f"<li>{escape(entry['file'])}: {escape(entry['reason'])}</li>" for entry in unreadable
     )
     left_out = f"<section><h2>Could not be read</h2><ul>{failed}</ul></section>" if failed else ""
-    title = f"{len(entries)} images"
     about = (
         f'<p class="lede">Called {found}.</p><p class="quiet">Network {escape(facts["config"])}, '
         f"step {facts['checkpoint_step']}, trained on {escape(_images_of(facts))}. "
         f"{escape(facts['note'])}</p>{_links(len(entries))}"
     )
-    return _html(facts, title, title, about, left_out, cases)
+    return _html(facts, f"{len(entries)} images", about, left_out, cases)
 
 
 def further(facts: dict[str, Any], number: int, cases: Sequence[str]) -> str:
     """Page `number`, from 2 on, with the next images."""
     first, last = CASES * (number - 1) + 1, CASES * (number - 1) + len(cases)
     about = f'<p class="quiet">{escape(facts["note"])} <a href="{file_name(1)}">All images</a></p>'
-    return _html(facts, f"images {first} to {last}", f"Images {first} to {last}", about, "", cases)
+    return _html(facts, f"Images {first} to {last}", about, "", cases)
 
 
 def file_name(number: int) -> str:
@@ -74,14 +73,14 @@ def _links(count: int) -> str:
 
 
 def _html(
-    facts: dict[str, Any], title: str, heading: str, about: str, before: str, cases: Sequence[str]
+    facts: dict[str, Any], heading: str, about: str, before: str, cases: Sequence[str]
 ) -> str:
     phantom = facts["trained_on"].get("source") == "phantom"
     banner = f'<div class="banner" role="note">{BANNER}</div>' if phantom else ""
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>busjax: {title}</title><style>{STYLE}</style></head><body>{banner}"
+        f"<title>busjax: {heading.lower()}</title><style>{STYLE}</style></head><body>{banner}"
         '<main><header><p class="eyebrow">busjax: segmentation and classification of breast '
         f"ultrasound</p><h1>{heading}</h1>{about}</header>{before}"
         '<section class="long"><h2>Images</h2>'

@@ -119,6 +119,19 @@ def test_results_of_other_images_are_not_replaced(place, tmp_path):
     assert state(place / "run") == before
 
 
+def test_broken_results_can_be_made_again(place, tmp_path):
+    """As the message that they are broken says."""
+    other = write_busi(tmp_path / "torn", 8, (2, 2, 2))
+    for folder, name, own in (
+        (place / "own", "evaluation", True),
+        (other, "evaluation_torn", False),
+    ):
+        assert evaluate(place, folder, name) == own
+        (place / "run" / name / "summary.json").write_text("{")
+        assert evaluate(place, folder, name) == own
+        assert results.read_summary(place / "run", name)["split"] == ("test" if own else "external")
+
+
 def test_the_own_images_elsewhere_are_no_external_test(place, tmp_path, capsys):
     shutil.copytree(place / "own", tmp_path / "moved")
     evaluate(place, tmp_path / "moved")
