@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
+import logging
 import os
 import re
 import tempfile
@@ -32,15 +34,42 @@ def locate(given: PathLike, base: PathLike = "") -> epath.Path:
     """Returns the path that a user has given: '~' is home, a relative one starts at `base`.
 
     Raises:
-        UserError: a kind of address that is not known.
+        UserError: a kind of address that is not known, or a bucket that cannot be reached.
     """
     try:
         path = epath.Path(given)
     except (KeyError, ValueError) as error:
         raise UserError(f"'{given}' is no path: give one of this machine, or gs://...") from error
     if is_remote(path):
+        _reach(path)
         return path
     return epath.Path(base) / path.expanduser()
+
+
+def argument(given: str) -> epath.Path:
+    """As `locate`, for the `type` of argparse, which tells what is wrong in its own way."""
+    try:
+        return locate(given)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def _reach(path: epath.Path) -> None:
+    """Asks a bucket about a path, so that one that does not answer is told before it is used."""
+    logger = logging.getLogger("gcsfs")  # prints the stack of every refusal
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        path.exists()
+    except ImportError as error:
+        known = os.fspath(path).startswith("gs://")
+        remedy = f"pip install 'busjax[gcs]' ({error})" if known else f"a library: {error}"
+        raise UserError(f"{path} needs {remedy}") from error
+    except Exception as error:  # what a bucket answers has the types of many libraries
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise UserError(f"{path} cannot be reached: {reason}") from error
+    finally:
+        logger.setLevel(level)
 
 
 def is_remote(path: PathLike) -> bool:

@@ -156,8 +156,6 @@ def _loaded(config: ConfigDict) -> ConfigDict:
 def _make_folder(workdir: epath.Path) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)
-    except ImportError as error:
-        raise UserError(f"--workdir={workdir} needs pip install 'busjax[gcs]' ({error})") from error
     except Exception as error:
         if not files.is_remote(workdir) and not isinstance(error, OSError):
             raise

@@ -1,7 +1,9 @@
 """Files on a disk and in a bucket; a whole run in a bucket that is a folder of this machine."""
 
+import argparse
 import contextlib
 import errno
+import logging
 import os
 import sys
 import threading
@@ -31,9 +33,37 @@ def test_given_paths(monkeypatch):
     assert str(files.locate("a/b", "/base")) == "/base/a/b"
     assert str(files.locate("/a", "/base")) == "/a"
     assert str(files.locate("~/a", "/base")) == "/home/me/a"
-    assert str(files.locate("gs://bucket/a", "/base")) == "gs://bucket/a"
-    assert files.is_remote(files.locate("gs://bucket/a"))
+    assert files.is_remote("gs://bucket/a")
     assert not files.is_remote("/a")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ECONNREFUSED, "refused"), "cannot be reached: refused"),
+        (ValueError("Anonymous caller"), "cannot be reached: Anonymous caller"),
+        (RuntimeError(), "cannot be reached: RuntimeError"),
+        (ImportError("Please install gcsfs"), r"needs pip install 'busjax\[gcs\]' \(Please"),
+    ],
+)
+def test_a_bucket_that_does_not_answer_is_told_in_one_line(error, told, monkeypatch, caplog):
+    def refuse(*_):
+        logging.getLogger("gcsfs").error("a stack of calls")
+        raise error
+
+    monkeypatch.setattr(type(epath.Path("gs://bucket")), "exists", refuse)
+    with pytest.raises(UserError, match=f"^gs://bucket/a {told}"):
+        files.locate("gs://bucket/a")
+    assert not caplog.records
+
+
+def test_a_wrong_path_on_a_command_line(capsys):
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=files.argument)
+    assert parser.parse_args(["a/b"]).folder == epath.Path("a/b")
+    with pytest.raises(SystemExit):
+        parser.parse_args(["nowhere://a"])
+    assert "'nowhere://a' is no path: give one of this machine" in capsys.readouterr().err
 
 
 def test_a_crash_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
@@ -158,6 +188,7 @@ def bucket(tmp_path, monkeypatch):
 
 def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
     """Trained, cut off, gone on with, evaluated and reported; nothing goes past the bucket."""
+    assert str(files.locate(RUN, "/base")) == RUN
     config.name = "tiny"
     config.model.depth = 1
     workdir, here = epath.Path(RUN), tmp_path / "here"

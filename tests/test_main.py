@@ -41,6 +41,7 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--config.data.image_size=100"], "112"),
         ([CONFIG, "--config.train.batch_size=0"], "config.train.batch_size=0 must be a whole"),
         ([CONFIG, "--mode=evaluate"], "holds no run"),
+        (["--mode=evaluate", "--workdir=nowhere://run"], "'nowhere://run' is no path"),
         ([CONFIG, "--mode=crossval", "--config.cv.folds=1"], "config.cv.folds=1 must be"),
         ([CONFIG, "--mode=crossval", "--config.cv.only=5"], "there is no fold 5"),
     ],

@@ -98,7 +98,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Prints the figures of each half and of all images."""
     parser = argparse.ArgumentParser(prog="python -m busjax.benchmark.audit")
     for name in ("audit", "letter", "curated"):
-        parser.add_argument(f"--{name}", required=True, type=files.locate)
+        parser.add_argument(f"--{name}", required=True, type=files.argument)
     options = parser.parse_args(arguments)
     try:
         groups, found = _read(options.audit)

@@ -38,8 +38,9 @@ def load(workdir: PathLike) -> ConfigDict:
     Raises:
         UserError: there is no run in the folder.
     """
-    path = epath.Path(workdir) / FILE
-    folds = [] if path.exists() else sorted(epath.Path(workdir).glob(f"{FOLD}*/{FILE}"))
+    folder = files.locate(workdir)
+    path = folder / FILE
+    folds = [] if path.exists() else sorted(folder.glob(f"{FOLD}*/{FILE}"))
     try:
         saved = flatten(json.loads((folds or [path])[0].read_text()))
     except (OSError, ValueError, AttributeError) as error:

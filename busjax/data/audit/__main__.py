@@ -49,14 +49,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m busjax.data.audit", description="Finds duplicates in a folder."
     )
     parser.add_argument(
-        "--dir", required=True, type=files.locate, help="a BUSI folder, or that of a table"
+        "--dir", required=True, type=files.argument, help="a BUSI folder, or that of a table"
     )
     parser.add_argument(
-        "--out", required=True, type=files.locate, metavar="FILE.json",
+        "--out", required=True, type=files.argument, metavar="FILE.json",
         help="groups and objections; FILE.html shows them",
     )  # fmt: skip
     parser.add_argument(
-        "--overrides", type=files.locate, metavar="FILE.csv",
+        "--overrides", type=files.argument, metavar="FILE.csv",
         help="what a person decided: action,one,other; join, part or drop",
     )  # fmt: skip
     described = parser.add_argument_group("a table of images, as config.data.table")

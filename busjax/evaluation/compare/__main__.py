@@ -69,11 +69,11 @@ def _parser() -> argparse.ArgumentParser:
         description="Compares runs and cross-validations, the first with each other one.",
     )
     parser.add_argument(
-        "folders", nargs="+", type=files.locate, metavar="DIR",
+        "folders", nargs="+", type=files.argument, metavar="DIR",
         help="folder of a run or of a cross-validation; DIR@NAME: its evaluation of that name",
     )  # fmt: skip
     parser.add_argument(
-        "--out", type=files.locate, metavar="FILE.html",
+        "--out", type=files.argument, metavar="FILE.html",
         help="the page; the tables go into FILE.md besides [the tables on the terminal]",
     )  # fmt: skip
     parser.add_argument(
@@ -84,15 +84,15 @@ def _parser() -> argparse.ArgumentParser:
         help=f"of {', '.join(page.TABLES)}, these only [{', '.join(page.SHOWN)}]",
     )  # fmt: skip
     parser.add_argument(
-        "--published", type=files.locate, metavar="FILE.csv",
+        "--published", type=files.argument, metavar="FILE.csv",
         help="scores of others: name,source,protocol,dice_average,dice_average_sd,...",
     )  # fmt: skip
     parser.add_argument(
-        "--picture", type=files.locate, metavar="FILE.png",
+        "--picture", type=files.argument, metavar="FILE.png",
         help="test images in rows; image, truth and each network in columns",
     )  # fmt: skip
     parser.add_argument(
-        "--curves", type=files.locate, metavar="FILE.png",
+        "--curves", type=files.argument, metavar="FILE.png",
         help="validation scores by epoch, and accuracy by confidence on test, of each network",
     )  # fmt: skip
     parser.add_argument(

@@ -20,9 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m busjax.evaluation.report",
         description="Writes report.html in the folder of a run.",
     )
-    parser.add_argument("run", type=files.locate, help="folder of the run, e.g. runs/unet")
+    parser.add_argument("run", type=files.argument, help="folder of the run, e.g. runs/unet")
     parser.add_argument(
-        "--overlays", type=files.locate, metavar="PNG", help="also a picture of overlays"
+        "--overlays", type=files.argument, metavar="PNG", help="also a picture of overlays"
     )
     options = parser.parse_args(arguments)
     try:
