@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -49,7 +50,8 @@ class Checkpoints:
 
     def __init__(self, workdir: PathLike, read_only: bool = False) -> None:
         folder = epath.Path(workdir) / FOLDER
-        self._folder = folder if files.is_remote(folder) else folder.absolute()
+        local = not files.is_remote(folder)
+        self._folder = epath.Path(os.path.abspath(folder)) if local else folder
         whole = _whole(self._folder, read_only)
         # The score of each step; None: it has none.
         self._scores = {step: _read_score(self._folder / str(step)) for step in whole}

@@ -148,7 +148,8 @@ def test_those_of_an_earlier_version_count_and_get_checksums(saved, capsys):
 
 
 def test_other_network_is_told(saved):
-    other = {"w": jax.ShapeDtypeStruct((2, 4), jnp.float32), "none": None}
+    here = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    other = {"w": jax.ShapeDtypeStruct((2, 4), jnp.float32, sharding=here), "none": None}
     with (
         closing(Checkpoints(saved)) as checkpoints,
         pytest.raises(UserError, match="use the configuration that it was trained with"),
