@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -153,6 +154,10 @@ def signal_after(epochs, number, index, processes, workdir):
     return [process.returncode for process in processes], "".join(said)
 
 
+@pytest.mark.skipif(
+    jax.__version_info__ < (0, 10, 2),
+    reason="older JAX hangs where two processes read a program from the tests' compilation cache",
+)
 def test_a_run_that_loses_processes_and_devices_is_as_one_that_ran_through(tmp_path, environment):
     """Ten steps on 4 devices in one process, and on 4, 4, 2 and 1 in two processes and one."""
     one, two = tmp_path / "one", tmp_path / "two"
