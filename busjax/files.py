@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import functools
 import logging
 import os
 import re
@@ -54,6 +55,12 @@ def argument(given: str) -> epath.Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def reason(error: Exception) -> str:
+    """Why a disk or a bucket refused; what a bucket answers has the types of many libraries."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+@functools.cache  # a path that was refused is asked about again
 def _reach(path: epath.Path) -> None:
     """Asks a bucket about a path, so that one that does not answer is told before it is used."""
     logger = logging.getLogger("gcsfs")  # prints the stack of every refusal
@@ -65,9 +72,8 @@ def _reach(path: epath.Path) -> None:
         known = os.fspath(path).startswith("gs://")
         remedy = f"pip install 'busjax[gcs]' ({error})" if known else f"a library: {error}"
         raise UserError(f"{path} needs {remedy}") from error
-    except Exception as error:  # what a bucket answers has the types of many libraries
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise UserError(f"{path} cannot be reached: {reason}") from error
+    except Exception as error:
+        raise UserError(f"{path} cannot be reached: {reason(error)}") from error
     finally:
         logger.setLevel(level)
 
@@ -111,9 +117,9 @@ def written(folder: epath.Path) -> Iterator[None]:
         if not folder.exists():
             raise Unwritable(f"{folder} was removed while it was in use") from error
         if code := _refusal(error):
-            reason = "it took too long" if code == errno.ETIMEDOUT else os.strerror(code)
+            why = "it took too long" if code == errno.ETIMEDOUT else os.strerror(code)
             raise Unwritable(
-                f"{folder} cannot be written to: {reason}. What was saved before is "
+                f"{folder} cannot be written to: {why}. What was saved before is "
                 f"whole: {_REMEDIES[code]}, and start the same command again"
             ) from error
         raise

@@ -159,9 +159,7 @@ def _make_folder(workdir: epath.Path) -> None:
     except Exception as error:
         if not files.is_remote(workdir) and not isinstance(error, OSError):
             raise
-        # What a bucket answers has the types of many libraries.
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(f"--workdir={workdir} cannot be made: {reason}") from error
+        raise UserError(f"--workdir={workdir} cannot be made: {files.reason(error)}") from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

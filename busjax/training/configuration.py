@@ -38,9 +38,8 @@ def load(workdir: PathLike) -> ConfigDict:
     Raises:
         UserError: there is no run in the folder.
     """
-    folder = files.locate(workdir)
-    path = folder / FILE
-    folds = [] if path.exists() else sorted(folder.glob(f"{FOLD}*/{FILE}"))
+    path = epath.Path(workdir) / FILE
+    folds = [] if path.exists() else sorted(epath.Path(workdir).glob(f"{FOLD}*/{FILE}"))
     try:
         saved = flatten(json.loads((folds or [path])[0].read_text()))
     except (OSError, ValueError, AttributeError) as error:
@@ -66,5 +65,6 @@ def load_sound(workdir: PathLike) -> ConfigDict:
     return config
 
 
-# What ml_collections asks of a file that is given as --config=FILE:ARGUMENT.
-get_config = load
+def get_config(workdir: str) -> ConfigDict:
+    """What ml_collections asks of a file that is given as --config=FILE:ARGUMENT."""
+    return load(files.locate(workdir))
