@@ -120,9 +120,10 @@ def train_step(
     finite = jnp.all(
         jnp.stack([jnp.isfinite(x).all() for x in (sums["loss"], *jax.tree.leaves(gradient))])
     )
-    updated = _update(state, gradient, batch_stats, optimizer, config.optim.ema_decay)
-    # What is not finite is never taken over, whatever is done about it then.
-    kept = jax.tree.map(lambda new, old: jnp.where(finite, new, old), updated, state)
+    update = functools.partial(_update, optimizer=optimizer, ema_decay=config.optim.ema_decay)
+    # What is not finite is never taken over, whatever is done about it then. A branch: choosing
+    # leaf by leaf (`jnp.where`) makes XLA:CPU compile four times as much, in twice the time.
+    kept = jax.lax.cond(finite, update, lambda old, *_: old, state, gradient, batch_stats)
     return kept.replace(step=state.step + 1), {**sums, "finite": finite.astype(jnp.float32)}
 
 

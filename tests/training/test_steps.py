@@ -104,6 +104,17 @@ def test_what_is_not_finite_is_not_taken_over(config, batch, value, devices):
     assert all(np.isfinite(x).all() for x in jax.tree.leaves(jax.device_get(again.params)))
 
 
+def test_the_guard_is_one_branch(config, batch):
+    """A choice for every leaf costs XLA:CPU more to compile than the network and its gradient."""
+    program = Program(_config(config), 10)
+    lowered = program.steps[0].lower(
+        program.abstract_state(), parallel.shard_batch(batch, program.mesh, "shard_map")
+    )
+    text = lowered.as_text()
+    assert text.count("stablehlo.case") == 1
+    assert text.count("stablehlo.select") < len(jax.tree.leaves(program.abstract_state()))
+
+
 def test_scalars_and_counts_are_what_they_say(config, batch):
     (_, scalars), evaluated = _run(_config(config), batch, steps=1)
     assert sorted(scalars) == ["accuracy", "bce", "classification", "dice", "finite", "loss"]
