@@ -190,16 +190,14 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
     assert (summary["checkpoint_epoch"], summary["checkpoint_step"]) == (1, 4)
     # And the weights are those of that step, not only its number.
     with contextlib.closing(Checkpoints(tmp_path)) as checkpoints:
-        first, latest = (
-            checkpoints.restore(step, Program(config, 1).abstract_state())[0] for step in (4, 8)
-        )
+        first, latest = (checkpoints.restore_evaluated(step)[0] for step in (4, 8))
     source = PhantomSource(48, 0, 16)
     ids = [row.id for row in results.read_rows(tmp_path)]
     batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
     saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
     found, other = (
-        Program(config, 1).evaluate(Ensemble((state.evaluated,)), batches)["classes"]
-        for state in (first, latest)
+        Program(config, 1).evaluate(Ensemble((variables,)), batches)["classes"]
+        for variables in (first, latest)
     )
     np.testing.assert_allclose(saved, found, atol=1e-5)
     assert np.abs(saved - other).max() > 1e-3

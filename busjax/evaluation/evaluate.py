@@ -69,8 +69,8 @@ def evaluate(
     """
     start = time.monotonic()
     program, plain = _program(config)
-    step, state, data = restore_best(workdir, program.abstract_state(), config)
-    ensemble = Ensemble((state.evaluated, *_members(config, source, ids)))
+    step, variables, data = restore_best(workdir, config)
+    ensemble = Ensemble((variables, *_members(config, source, ids)))
 
     def read(part: tuple[str, ...]) -> _Images:
         resized = pipeline.Resized(source, part, config.data.image_size)
@@ -91,7 +91,7 @@ def evaluate(
         "temperature": float(calibration.temperature),
         "checkpoint_step": step,
         "checkpoint_epoch": data["epoch"],
-        "parameters": count_parameters(state.evaluated["params"]),
+        "parameters": count_parameters(variables["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
     if processes.is_first():

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax import components
@@ -26,8 +25,6 @@ from busjax.models import prediction
 from busjax.models.prediction import Ensemble
 from busjax.training import configuration, members
 from busjax.training.checkpoint import restore_best
-from busjax.training.program import Program
-from busjax.training.steps import AXIS
 from configs import fields
 
 # Images at a time; the network is compiled once for each size that is used.
@@ -83,7 +80,7 @@ class Predictor:
         workdir = locate(run)
         self.config = configuration.load_sound(workdir)
         _set(self.config, inference)
-        self.step, variables = _restore(self.config, workdir)
+        self.step, variables, _ = restore_best(workdir, self.config)
         runs = (*others, *members.folders(self.config.inference))
         self.ensemble = Ensemble(
             (variables, *members.of_same_network(self.config, runs)),
@@ -155,12 +152,6 @@ def _set(config: ConfigDict, values: dict[str, Any]) -> None:
             section[name] = value
     if found := fields.problems(config):
         raise UserError("; ".join(found))
-
-
-def _restore(config: ConfigDict, workdir: PathLike) -> tuple[int, Any]:
-    program = Program(config, 1, Mesh(np.array(jax.local_devices()[:1]), (AXIS,)))
-    step, state, _ = restore_best(workdir, program.abstract_state(), config)
-    return step, state.evaluated
 
 
 def _batches(count: int) -> list[tuple[int, int]]:

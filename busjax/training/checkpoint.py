@@ -6,10 +6,11 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 from ml_collections import ConfigDict
@@ -17,7 +18,7 @@ from ml_collections import ConfigDict
 from busjax import files
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.training import checksums, processes
+from busjax.training import checksums, flat, processes
 from configs.fields import FREE, INFERENCE, differing, flatten
 
 FOLDER = "checkpoints"
@@ -25,7 +26,9 @@ CONFIG = "config"
 """Entry of the data of a checkpoint: every field of the run that wrote it, by its dotted name."""
 
 _SCORE = "score"
-# Sections that shape the state, but for what may be another at every start.
+_EVALUATED = "evaluated"
+# Sections that shape what is saved, but for what may be another at every start.
+_OF_NETWORK = ("model.",)
 _OF_STATE = ("model.", "optim.")
 _ANY = FREE | INFERENCE | {"model.encoder_weights"}
 _UNFINISHED = ".orbax-checkpoint-tmp"
@@ -40,9 +43,10 @@ def exist(workdir: PathLike) -> bool:
 class Checkpoints:
     """The checkpoints of one run, written in the background: the latest two, and the best.
 
-    A checkpoint is the train state, the position in the data (JSON) and the validation score. It
-    counts once the checksums of its files are written, and as long as they hold; older ones are
-    removed after that. Damaged ones are named, and put aside unless nothing may be written.
+    A checkpoint is the train state, the variables that evaluation uses, the position in the data
+    (JSON) and the validation score. It counts once the checksums of its files are written, and as
+    long as they hold; older ones are removed after that. Damaged ones are named, and put aside
+    unless nothing may be written.
 
     Raises:
         UserError: there are checkpoints, and all of them are damaged.
@@ -90,10 +94,16 @@ class Checkpoints:
             self._manager.close()
         self._reader.close()
 
-    def save(self, step: int, state: Any, data: dict[str, Any], score: float | None) -> None:
+    def save(
+        self, step: int, state: Any, evaluated: Any, data: dict[str, Any], score: float | None
+    ) -> None:
         """Starts writing a checkpoint; the state may be donated right after.
 
         One without a score is gone on from, but never evaluated.
+
+        Args:
+            state: to go on from.
+            evaluated: variables, as numpy arrays: all that an evaluation reads.
         """
         if self._manager is None:
             raise ValueError("opened to be read only")
@@ -102,7 +112,9 @@ class Checkpoints:
         self._manager.save(
             step,
             args=ocp.args.Composite(
-                state=ocp.args.StandardSave(state), data=ocp.args.JsonSave(data)
+                state=ocp.args.StandardSave(state),
+                evaluated=ocp.args.StandardSave(evaluated),
+                data=ocp.args.JsonSave(data),
             ),
             metrics=None if score is None else {_SCORE: score},
         )
@@ -129,34 +141,67 @@ class Checkpoints:
         Raises:
             UserError: the checkpoint belongs to another network.
         """
-        path = self._folder / str(step)
         abstract = jax.tree.map(ocp.utils.to_shape_dtype_struct, target)
+        with self._of_network(step, config, _OF_STATE) as (path, data):
+            if (path / _EVALUATED).exists():
+                return self._read(path, state=ocp.args.StandardRestore(abstract))["state"], data
+            # An earlier version saved every tensor by itself.
+            whole = self._read(path, state=ocp.args.StandardRestore(flat.abstract_tree(abstract)))
+            laid_out = flat.like(abstract, jax.device_get(whole["state"]))
+            return jax.tree.map(_put, laid_out, abstract), data
+
+    def restore_evaluated(
+        self, step: int, config: ConfigDict | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reads the variables that evaluation uses, as numpy arrays, and the data position.
+
+        Raises:
+            UserError: the checkpoint belongs to another network.
+        """
+        with self._of_network(step, config, _OF_NETWORK) as (path, data):
+            if (path / _EVALUATED).exists():
+                return self._read_arrays(path, _EVALUATED), data
+            state = self._read_arrays(path, "state")  # of an earlier version
+            params = state.get("ema") or state["params"]["network"]
+            return {"params": params, "batch_stats": state["batch_stats"]}, data
+
+    @contextlib.contextmanager
+    def _of_network(
+        self, step: int, config: ConfigDict | None, sections: tuple[str, ...]
+    ) -> Iterator[tuple[epath.Path, dict[str, Any]]]:
+        """The folder of a step and its data; what fails to fit becomes a UserError."""
+        path = self._folder / str(step)
         try:
             data = self._read(path, data=ocp.args.JsonRestore())["data"]
-            _check_same_state(path, data.get(CONFIG), config)
-            state = self._read(path, state=ocp.args.StandardRestore(abstract))["state"]
+            _check_same_fields(path, data.get(CONFIG), config, sections)
+            yield path, data
         except (ValueError, KeyError, FileNotFoundError) as error:
             reason = " ".join(str(error).split())[:300]
             raise UserError(
                 f"checkpoint {path} cannot be restored into this network: use the configuration "
                 f"that it was trained with ({reason})"
             ) from error
-        return state, data
 
     def _read(self, path: epath.Path, **args: Any) -> Any:
         return self._reader.restore(path, args=ocp.args.Composite(**args))
 
+    def _read_arrays(self, path: epath.Path, item: str) -> Any:
+        """A tree as it was saved, every leaf a numpy array, whatever the devices are here."""
+        tree = ocp.PyTreeCheckpointHandler().metadata(path / item).tree
+        kinds = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+        return self._read(path, **{item: ocp.args.PyTreeRestore(restore_args=kinds)})[item]
+
 
 def restore_best(
-    workdir: PathLike, target: Any, config: ConfigDict | None = None
+    workdir: PathLike, config: ConfigDict | None = None
 ) -> tuple[int, Any, dict[str, Any]]:
-    """Reads the best checkpoint of a run: its step, the state and the data position.
+    """Reads the best checkpoint of a run: its step, the evaluated variables and the data position.
 
     Nothing is written, not even the remains of a kill tidied up.
 
     Args:
         workdir: folder of the run.
-        target: as for `Checkpoints.restore`; so is `config`.
+        config: as for `Checkpoints.restore`.
 
     Raises:
         UserError: there is no whole checkpoint, or it belongs to another network.
@@ -165,18 +210,25 @@ def restore_best(
         with contextlib.closing(Checkpoints(workdir, read_only=True)) as checkpoints:
             step = checkpoints.best_step()
             if step is not None:
-                return step, *checkpoints.restore(step, target, config)
+                return step, *checkpoints.restore_evaluated(step, config)
     raise UserError(f"{workdir} holds no checkpoint: train first (--mode=train)")
 
 
-def _check_same_state(
-    path: epath.Path, saved: Mapping[str, Any] | None, config: ConfigDict | None
+def _put(value: np.ndarray, target: jax.ShapeDtypeStruct) -> jax.Array:
+    return jax.device_put(value, target.sharding)
+
+
+def _check_same_fields(
+    path: epath.Path,
+    saved: Mapping[str, Any] | None,
+    config: ConfigDict | None,
+    sections: tuple[str, ...],
 ) -> None:
-    """Raises a UserError where fields that shape the state differ; an earlier version kept none."""
+    """Raises a UserError where fields of these sections differ; an earlier version kept none."""
     if saved is None or config is None:
         return
     asked = flatten(config.to_dict())
-    names = {name for name in asked.keys() & saved.keys() if name.startswith(_OF_STATE)}
+    names = {name for name in asked.keys() & saved.keys() if name.startswith(sections)}
     if found := differing(saved, asked, names - _ANY):
         raise UserError(f"checkpoint {path} is of another configuration: {', '.join(found)}")
 

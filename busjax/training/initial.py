@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-import jax
-import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from busjax.errors import UserError
 from busjax.models import weights
-from busjax.training.steps import TrainState
+from busjax.training import members
 
 _NAMED = 6  # tensors that a message names, at most
 
@@ -31,8 +30,8 @@ class Taken:
         return f"{self.count} tensors of step {self.step} taken over{drawn}"
 
 
-def with_encoder(state: TrainState, model: ConfigDict) -> TrainState:
-    """Puts the published weights of `config.model.encoder_weights` into the encoder.
+def with_encoder(variables: Any, model: ConfigDict) -> Any:
+    """Variables with the published weights of `config.model.encoder_weights` in the encoder.
 
     Raises:
         UserError: they are missing, or do not fit.
@@ -43,12 +42,14 @@ def with_encoder(state: TrainState, model: ConfigDict) -> TrainState:
     def fitted(tree: Any, given: Any) -> Any:
         return {**tree, "encoder": weights.fit(tree["encoder"], given, where)}
 
-    network = fitted(state.params["network"], params)
-    return _with(state, network, fitted(state.batch_stats, statistics))
+    return {
+        "params": fitted(variables["params"], params),
+        "batch_stats": fitted(variables["batch_stats"], statistics),
+    }
 
 
-def from_run(state: TrainState, train: ConfigDict) -> tuple[TrainState, Taken]:
-    """Takes over what the best checkpoint of `config.train.init_from` has evaluated with.
+def from_run(variables: Any, train: ConfigDict) -> tuple[Any, Taken]:
+    """Variables that take over what the best checkpoint of `config.train.init_from` evaluates with.
 
     A tensor is taken over where the other run has one of that name and shape; with
     `config.train.init_parts` 'encoder' only those of the encoder.
@@ -56,9 +57,7 @@ def from_run(state: TrainState, train: ConfigDict) -> tuple[TrainState, Taken]:
     Raises:
         UserError: there is no such run, or it has nothing that fits.
     """
-    from busjax.training.members import variables  # whose program starts from what is read here
-
-    step, found = variables(train.init_from)
+    step, found = members.variables(train.init_from)
     counted: list[str] = []
     left: list[str] = []
 
@@ -72,23 +71,14 @@ def from_run(state: TrainState, train: ConfigDict) -> tuple[TrainState, Taken]:
         wanted = train.init_parts == "all" or path.startswith("encoder/")
         fits = wanted and getattr(given, "shape", None) == tree.shape
         (counted if fits else left).append(path)
-        return jnp.asarray(given, tree.dtype) if fits else tree
+        return np.asarray(given, tree.dtype) if fits else tree
 
-    network = merge(state.params["network"], found["params"], "")
+    params = merge(variables["params"], found["params"], "")
     if not counted:
         raise UserError(
             f"config.train.init_from={train.init_from}: not one tensor fits this network; give a "
             "run of the same encoder and width"
         )
-    params_taken, params_left = len(counted), tuple(left)
-    statistics = merge(state.batch_stats, found["batch_stats"], "")
-    return _with(state, network, statistics), Taken(step, params_taken, params_left)
-
-
-def _with(state: TrainState, network: Any, statistics: Any) -> TrainState:
-    return state.replace(  # type: ignore[attr-defined]
-        params={**state.params, "network": network},
-        batch_stats=statistics,
-        # A copy: a donated state must not hold one buffer twice.
-        ema=None if state.ema is None else jax.tree.map(jnp.copy, network),
-    )
+    taken = Taken(step, len(counted), tuple(left))
+    statistics = merge(variables["batch_stats"], found["batch_stats"], "")
+    return {"params": params, "batch_stats": statistics}, taken

@@ -156,7 +156,8 @@ class _Training:
             "iterator": self._batches.get_state(),
             CONFIG: flatten(self._config.to_dict()),
         }
-        self._checkpoints.save(step, self._program.saved(self._state), data, score)
+        state, evaluated = self._program.saved(self._state), self._program.evaluated(self._state)
+        self._checkpoints.save(step, state, evaluated, data, score)
 
 
 def monitored(scores: dict[str, float], monitor: str) -> float:
@@ -170,7 +171,7 @@ def _validator(config: ConfigDict, program: Program, source: RecordSource, split
     batches = pipeline.eval_batches(resized, config, parallel.share())
 
     def validate(state: TrainState) -> dict[str, float]:
-        found = program.evaluate(Ensemble((state.evaluated,)), batches)
+        found = program.evaluate(Ensemble((program.evaluated(state),)), batches)
         if not np.isfinite(found["classes"]).all():
             raise UserError(
                 "the network's outputs are not finite: training has diverged; lower "

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import jax
 from ml_collections import ConfigDict
 
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.training import configuration
 from busjax.training.checkpoint import restore_best
-from busjax.training.program import Program
 from configs.fields import FREE, differing, flatten
 
 # Fields of a network that do not change its variables, nor what they mean.
@@ -28,14 +26,8 @@ def variables(run: PathLike) -> tuple[int, Any]:
         UserError: there is no such run.
     """
     workdir = locate(run)
-    config = configuration.load_sound(workdir)
-    config.parallel.devices = 0 if jax.process_count() > 1 else 1
-    config.train.init_from = config.model.encoder_weights = ""
-    config.train.batch_size = config.train.eval_batch_size = (
-        jax.device_count() * config.optim.micro_batches
-    )
-    step, state, _ = restore_best(workdir, Program(config, 1).abstract_state(), config)
-    return step, jax.device_get(state.evaluated)
+    step, found, _ = restore_best(workdir, configuration.load_sound(workdir))
+    return step, found
 
 
 def folders(inference: ConfigDict) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -43,16 +44,30 @@ def optimizer(optim: ConfigDict, total_steps: int, epochs: int = 1) -> optax.Gra
     return optax.chain(*steps)
 
 
+def group_of(path: tuple[str, ...], leaf: Any) -> str:
+    """The vector of a tensor of the network, by what the chain treats apart.
+
+    Kernels (two dimensions or more), which decay, and scales and biases, which do not; 'encoder'
+    is what published weights give, the encoder without 'finest'.
+    """
+    part = "encoder" if path[0] == "encoder" and "finest" not in path[:2] else "rest"
+    return f"{part}/{'kernels' if leaf.ndim > 1 else 'vectors'}"
+
+
 def of_encoder(params: Any) -> Any:
-    """True for what published weights give, the encoder without 'finest': a tree of bool."""
-
-    def told(path: Any, _: Any) -> bool:
-        names = [key.key for key in path]
-        return names[:2] == ["network", "encoder"] and "finest" not in names[:3]
-
-    return jax.tree_util.tree_map_with_path(told, params)
+    """True for the vectors of `group_of` that are of the encoder: a tree of bool."""
+    return _by_group(params, lambda group: group.startswith("encoder/"))
 
 
 def decayed(params: Any) -> Any:
-    """True for kernels (two dimensions or more), False for scales and biases: a tree of bool."""
-    return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
+    """True for the vectors of `group_of` that hold kernels: a tree of bool."""
+    return _by_group(params, lambda group: group.endswith("/kernels"))
+
+
+def _by_group(params: Any, is_meant: Callable[[str], bool]) -> Any:
+    """Learnt weights of the losses are in no group."""
+
+    def answer(path: Any, _: Any) -> bool:
+        return is_meant(getattr(path[-1], "key", ""))
+
+    return jax.tree_util.tree_map_with_path(answer, params)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from collections.abc import Iterable
 from typing import Any
@@ -79,24 +78,28 @@ class Program:
         Raises:
             UserError: published weights or the run to start from are missing, or do not fit.
         """
-        draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
-        state = jax.jit(draw)()
         config = self._config
+        variables = jax.device_get(jax.jit(self._draw)())
         if config.model.encoder_weights:
-            state = initial.with_encoder(state, config.model)
+            variables = initial.with_encoder(variables, config.model)
         if config.train.init_from:
-            state, taken = initial.from_run(state, config.train)
+            variables, taken = initial.from_run(variables, config.train)
             print(f"from {config.train.init_from}: {taken}", flush=True)
-        return parallel.replicate(state, self.mesh)
+        return parallel.replicate(self._state(variables), self.mesh)
 
     def abstract_state(self) -> Any:
         """Shapes, dtypes and shardings of the state, for restoring, without any computation."""
-        draw = functools.partial(steps.init_state, self.network, self._config, self._optimizer)
         sharding = parallel.replicated(self.mesh)
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-            jax.eval_shape(draw),
+            jax.eval_shape(lambda: self._state(self._draw())),
         )
+
+    def _draw(self) -> Any:
+        return steps.init_variables(self.network, self._config)
+
+    def _state(self, variables: Any) -> TrainState:
+        return steps.init_state(variables, self._config, self._optimizer)
 
     def train_step(
         self, state: TrainState, batch: dict[str, np.ndarray]
@@ -112,13 +115,15 @@ class Program:
         """The state as a checkpoint takes it, over all processes."""
         return parallel.globalise(state, self.mesh)
 
+    def evaluated(self, state: TrainState) -> Any:
+        """The variables that evaluation uses, as numpy arrays that outlive the state."""
+        return jax.tree.map(np.copy, jax.device_get(state).evaluated)
+
     def evaluate(
         self, ensemble: Ensemble, batches: Iterable[dict[str, np.ndarray]]
     ) -> dict[str, np.ndarray]:
         """Evaluates batches; what `steps.eval_step` gives, in the order of 'index', no padding."""
-        # Once, not with every batch.
-        calibration = parallel.replicate(ensemble.calibration, self.mesh)
-        ensemble, parts = dataclasses.replace(ensemble, calibration=calibration), []
+        ensemble, parts = parallel.replicate(ensemble, self.mesh), []  # once, not with every batch
         for batch in batches:
             sharded = parallel.shard_batch(batch, self.mesh, self._map)
             parts.append(parallel.fetch(self._eval_step(ensemble, sharded)))

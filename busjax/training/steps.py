@@ -19,7 +19,7 @@ from busjax.models import prediction
 from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.prediction import Ensemble
 from busjax.ops.interface import Array
-from busjax.training import losses
+from busjax.training import flat, losses, optim
 
 AXIS = "data"
 Batch = dict[str, Array]
@@ -31,7 +31,7 @@ class TrainState:
 
     Attributes:
         step: () int32, steps taken.
-        params: {'network': ..., 'uncertainties': ...}, float32; the second only where learnt.
+        params: {'network': `Flat`, 'uncertainties': ...}, float32; the second only where learnt.
         batch_stats: running statistics of the batch norms.
         opt_state: of the Optax chain.
         ema: moving average of `params['network']`, or None.
@@ -47,29 +47,35 @@ class TrainState:
     def evaluated(self) -> Any:
         """The variables that evaluation uses: the averaged weights where there are any."""
         params = self.params["network"] if self.ema is None else self.ema
-        return {"params": params, "batch_stats": self.batch_stats}
+        return {"params": params.tree, "batch_stats": self.batch_stats}
 
 
-def init_state(
-    network: MultiTaskNet, config: ConfigDict, optimizer: optax.GradientTransformation
-) -> TrainState:
-    """Draws the initial weights from `config.seed`."""
+def init_variables(network: MultiTaskNet, config: ConfigDict) -> Any:
+    """Draws the initial weights from `config.seed`: {'params', 'batch_stats'}."""
     size, channels = config.data.image_size, config.model.image_channels
     # XLA's own generator compiles five times faster than threefry for a tree of weights (20 s less
     # at the start on two cores); the weights are the same for a seed on one kind of backend.
     params_key, dropout_key = jax.random.split(jax.random.key(config.seed, impl="rbg"))
     rngs = {"params": params_key, "dropout": dropout_key}
     variables = network.init(rngs, jnp.zeros((1, size, size, channels)), train=True)
-    params = {"network": variables["params"]}
+    return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
+
+
+def init_state(
+    variables: Any, config: ConfigDict, optimizer: optax.GradientTransformation
+) -> TrainState:
+    """The state at step 0 of a network that starts from these variables."""
+    network = flat.flatten(variables["params"], optim.group_of)
+    params: dict[str, Any] = {"network": network}
     if uncertainties := losses.initial_uncertainties(config.loss):
         params["uncertainties"] = uncertainties
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        batch_stats=variables.get("batch_stats", {}),
+        batch_stats=variables["batch_stats"],
         opt_state=optimizer.init(params),
         # A copy: a donated state must not hold one buffer twice.
-        ema=jax.tree.map(jnp.copy, params["network"]) if config.optim.ema_decay else None,
+        ema=jax.tree.map(jnp.copy, network) if config.optim.ema_decay else None,
     )
 
 
@@ -98,12 +104,14 @@ def train_step(
     key = jax.random.fold_in(jax.random.key(config.seed), state.step)
 
     loss_fn = functools.partial(_loss_sums, network=network, loss=config.loss, total=total)
+    params = flat.unflatten(state.params)
 
     def micro_step(carry: Any, part: tuple[Batch, Array]) -> tuple[Any, dict[str, Array]]:
         gradient, batch_stats = carry
         (_, (batch_stats, sums)), more = jax.value_and_grad(loss_fn, has_aux=True)(
-            state.params, batch_stats, *part
+            params, batch_stats, *part
         )
+        more = flat.like(state.params, more)
         return (jax.tree.map(jnp.add, gradient, more), batch_stats), sums
 
     count = config.optim.micro_batches

@@ -19,6 +19,10 @@ def _state(value):
     return {"w": jnp.full((2, 3), value), "none": None}
 
 
+def _evaluated(value):
+    return {"params": {"w": np.full(3, value, np.float32)}, "batch_stats": {}}
+
+
 def _data(step):
     return {"epoch": step, CONFIG: flatten(base.get_config().to_dict())}
 
@@ -28,7 +32,7 @@ def template(tmp_path_factory):
     folder = tmp_path_factory.mktemp("saved")
     with closing(Checkpoints(folder)) as checkpoints:
         for step, score in ((1, 0.1), (2, 0.9), (3, 0.5), (4, 0.4)):
-            checkpoints.save(step, _state(float(step)), _data(step), score)
+            checkpoints.save(step, _state(float(step)), _evaluated(float(step)), _data(step), score)
     return folder
 
 
@@ -89,18 +93,18 @@ def test_the_latest_is_damaged(saved, hurt, capsys):
         assert "checkpoints/4 is damaged: state/" in told
         assert (checkpoints.latest_step(), checkpoints.best_step()) == (3, 2)
         # The same step is reached again, and counts.
-        checkpoints.save(4, _state(7.0), _data(4), 1.0)
+        checkpoints.save(4, _state(7.0), _evaluated(7.0), _data(4), 1.0)
         assert (checkpoints.latest_step(), checkpoints.best_step()) == (4, 4)
     assert (saved / FOLDER / "damaged_4").is_dir()
-    step, state, _ = restore_best(saved, _state(0.0))
-    assert (step, float(state["w"][0, 0])) == (4, 7.0)
+    step, variables, _ = restore_best(saved)
+    assert (step, float(variables["params"]["w"][0])) == (4, 7.0)
     assert capsys.readouterr().err == ""
 
 
 def test_the_best_is_damaged_and_nothing_may_be_written(saved, capsys):
     _flip(_array_file(saved, 2))
-    step, state, _ = restore_best(saved, _state(0.0))
-    assert (step, float(state["w"][0, 0])) == (3, 3.0)
+    step, variables, _ = restore_best(saved)
+    assert (step, float(variables["params"]["w"][0])) == (3, 3.0)
     assert "checkpoints/2 is damaged: state/" in capsys.readouterr().err
     assert _kept(saved) == ["2", "3", "4"]
 
@@ -118,7 +122,7 @@ def test_an_empty_and_a_half_written_folder_are_passed_over(saved, capsys):
 def test_all_are_damaged(saved):
     for step in (2, 3, 4):
         _flip(_array_file(saved, step))
-    for opened in (lambda: Checkpoints(saved), lambda: restore_best(saved, _state(0.0))):
+    for opened in (lambda: Checkpoints(saved), lambda: restore_best(saved)):
         with pytest.raises(UserError, match=r"no checkpoint in .* is whole: bring one back"):
             opened()
     assert _kept(saved) == ["2", "3", "4"]
@@ -127,20 +131,20 @@ def test_all_are_damaged(saved):
 def test_damage_to_the_file_without_a_checksum_changes_nothing(saved):
     for hurt in (_flip, _truncate, lambda path: path.write_bytes(b""), lambda p: p.unlink()):
         hurt(saved / FOLDER / "2" / "_CHECKPOINT_METADATA")
-        step, state, _ = restore_best(saved, _state(0.0))
-        assert (step, float(state["w"][0, 0])) == (2, 2.0)
+        step, variables, _ = restore_best(saved)
+        assert (step, float(variables["params"]["w"][0])) == (2, 2.0)
 
 
 def test_damaged_metrics_do_not_stop_an_evaluation(saved):
     (saved / FOLDER / "4" / "metrics" / "metrics").write_text("{")
-    assert restore_best(saved, _state(0.0))[0] == 2
+    assert restore_best(saved)[0] == 2
 
 
 def test_those_of_an_earlier_version_count_and_get_checksums(saved, capsys):
     for step in (2, 3, 4):
         (saved / FOLDER / str(step) / checksums.FILE).unlink()
     (saved / FOLDER / "5").mkdir()
-    assert restore_best(saved, _state(0.0))[0] == 2
+    assert restore_best(saved)[0] == 2
     with closing(Checkpoints(saved)) as checkpoints:
         assert (checkpoints.latest_step(), checkpoints.best_step()) == (4, 2)
     assert "checkpoints/5 is damaged" in capsys.readouterr().err
@@ -163,8 +167,9 @@ def test_fields_of_another_configuration_are_shown(saved):
     config.optim.ema_decay = 0.5
     config.model.refine = "hard"  # an evaluation may set it
     with pytest.raises(UserError) as told:
-        restore_best(saved, _state(0.0), config)
-    assert str(told.value).endswith(
-        "of another configuration: config.model.width is 16 there and 5 here, "
-        "config.optim.ema_decay is 0.99 there and 0.5 here"
-    )
+        restore_best(saved, config)
+    width = "of another configuration: config.model.width is 16 there and 5 here"
+    assert str(told.value).endswith(width)  # the optimiser has no say in what is evaluated
+    with closing(Checkpoints(saved)) as checkpoints, pytest.raises(UserError) as told:
+        checkpoints.restore(4, _state(0.0), config)
+    assert str(told.value).endswith(f"{width}, config.optim.ema_decay is 0.99 there and 0.5 here")

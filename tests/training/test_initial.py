@@ -7,7 +7,7 @@ import pytest
 
 from busjax.errors import UserError
 from busjax.training import configuration
-from busjax.training.checkpoint import Checkpoints
+from busjax.training.checkpoint import restore_best
 from busjax.training.program import Program
 
 
@@ -21,11 +21,7 @@ def other(run_folder):
 
 
 def learnt(run_folder):
-    config = configuration.load(run_folder)
-    checkpoints = Checkpoints(run_folder, read_only=True)
-    state, _ = checkpoints.restore(checkpoints.best_step(), Program(config, 1).abstract_state())
-    checkpoints.close()
-    return jax.device_get(state.evaluated)
+    return restore_best(run_folder)[1]
 
 
 def started(config):
@@ -40,8 +36,8 @@ def drawn(config):
 
 def test_all_that_fits_is_taken_over(other, run_folder, capsys):
     state, found = started(other), learnt(run_folder)
-    chex.assert_trees_all_equal(state.params["network"], found["params"])
-    chex.assert_trees_all_equal(state.ema, found["params"])
+    chex.assert_trees_all_equal(state.params["network"].tree, found["params"])
+    chex.assert_trees_all_equal(state.ema.tree, found["params"])
     chex.assert_trees_all_equal(state.batch_stats, found["batch_stats"])
     assert state.step == 0
     count = len(jax.tree.leaves(found["params"]))
@@ -53,9 +49,10 @@ def test_all_that_fits_is_taken_over(other, run_folder, capsys):
 def test_the_encoder_alone(other, run_folder, capsys):
     other.train.init_parts = "encoder"
     state, found, plain = started(other), learnt(run_folder), drawn(other)
-    chex.assert_trees_all_equal(state.params["network"]["encoder"], found["params"]["encoder"])
+    network, other_network = state.params["network"].tree, plain.params["network"].tree
+    chex.assert_trees_all_equal(network["encoder"], found["params"]["encoder"])
     for part in ("decoder", "classifier"):
-        chex.assert_trees_all_equal(state.params["network"][part], plain.params["network"][part])
+        chex.assert_trees_all_equal(network[part], other_network[part])
     chex.assert_trees_all_equal(state.batch_stats["encoder"], found["batch_stats"]["encoder"])
     chex.assert_trees_all_equal(state.batch_stats["decoder"], plain.batch_stats["decoder"])
     assert "drawn anew" in capsys.readouterr().out
@@ -64,11 +61,11 @@ def test_the_encoder_alone(other, run_folder, capsys):
 def test_another_decoder_gets_what_has_its_name_and_shape(other, run_folder, capsys):
     other.model.update({"name": "unetpp", "classifier_hidden": 4})
     state, found, plain = started(other), learnt(run_folder), drawn(other)
-    network = state.params["network"]
+    network, other_network = state.params["network"].tree, plain.params["network"].tree
     chex.assert_trees_all_equal(network["encoder"], found["params"]["encoder"])
-    chex.assert_trees_all_equal(network["decoder"], plain.params["network"]["decoder"])
+    chex.assert_trees_all_equal(network["decoder"], other_network["decoder"])
     hidden = network["classifier"]["hidden"]["kernel"]  # of another shape
-    np.testing.assert_array_equal(hidden, plain.params["network"]["classifier"]["hidden"]["kernel"])
+    np.testing.assert_array_equal(hidden, other_network["classifier"]["hidden"]["kernel"])
     assert "classifier/hidden" in capsys.readouterr().out
 
 

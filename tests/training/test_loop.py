@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shutil
 import signal
 import warnings
 from contextlib import closing
@@ -9,13 +10,14 @@ from contextlib import closing
 import chex
 import jax
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from busjax.data.phantom import PhantomSource
 from busjax.data.splits import draw_split
 from busjax.errors import Preempted, UserError
-from busjax.training import loop
-from busjax.training.checkpoint import Checkpoints
+from busjax.training import checksums, flat, loop
+from busjax.training.checkpoint import FOLDER, Checkpoints, restore_best
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from tests.finished import final_state, untimed_history
@@ -46,7 +48,21 @@ def run(config, source):
     return config, draw_split(source.ids, source.labels, source.groups, 0.25, 0.0, 0)
 
 
-def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
+def as_of_an_earlier_version(config, folder):
+    """Rewrites the latest checkpoint as it was saved once: every tensor by itself, one item."""
+    step, (state, _) = final_state(config, folder)
+    path = folder / FOLDER / str(step)
+    best = restore_best(folder)
+    with closing(ocp.StandardCheckpointer()) as writer:
+        writer.save((path / "state").resolve(), flat.unflatten(state), force=True)
+    shutil.rmtree(path / "evaluated")
+    checksums.write(path, but="_CHECKPOINT_METADATA")
+    assert restore_best(folder)[0] == best[0] == step
+    chex.assert_trees_all_equal(restore_best(folder)[1], best[1])
+
+
+@pytest.mark.parametrize("change", [lambda *_: None, as_of_an_earlier_version])
+def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch, change):
     config, split = run
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     loop.train(config, whole, source, split)
@@ -61,6 +77,7 @@ def test_killed_and_resumed_bit_for_bit(run, source, tmp_path, monkeypatch):
         with pytest.raises(Killed):
             loop.train(config, killed, source, split)
     assert len(untimed_history(killed)) == 2
+    change(config, killed)
     loop.train(config, killed, source, split)
 
     (step, (state, data)), (again, (resumed, resumed_data)) = (

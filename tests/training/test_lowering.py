@@ -39,11 +39,12 @@ def test_steps_lower_for_cuda_and_tpu(name):
     config.parallel.devices = 2
     program = Program(config, 10)
     state = program.abstract_state()
+    variables = jax.eval_shape(lambda state: state.evaluated, state)
     train, evaluation = program.steps
     batches = config.train.batch_size, config.train.eval_batch_size
     for step, tree, size in (
         (train, state, batches[0]),
-        (evaluation, Ensemble((state.evaluated,)), batches[1]),
+        (evaluation, Ensemble((variables,)), batches[1]),
     ):
         exported = jax.export.export(step, platforms=["cuda", "tpu"])(
             tree, program.abstract_batch(size)

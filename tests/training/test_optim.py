@@ -1,11 +1,12 @@
 """The schedule and the Optax chain."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from busjax.training import optim
+from busjax.training import flat, optim
 
 
 def test_schedule_warms_up_and_follows_a_cosine(config):
@@ -22,12 +23,15 @@ def test_schedule_of_one_step_is_finite(config):
 
 def test_weight_decay_spares_scales_and_biases(config):
     config.optim.update({"weight_decay": 0.1, "warmup_fraction": 0.0, "learning_rate": 0.5})
-    params = {"kernel": jnp.ones((2, 2)), "scale": jnp.ones(2)}
+    params = _flat({"decoder": {"kernel": jnp.ones((2, 2)), "scale": jnp.ones(2)}})
     optimizer = optim.optimizer(config.optim, 10)
-    zeros = {"kernel": jnp.zeros((2, 2)), "scale": jnp.zeros(2)}
+    zeros = jax.tree.map(jnp.zeros_like, params)
     updates, _ = optimizer.update(zeros, optimizer.init(params), params)
+    updates = updates["network"].tree["decoder"]
     np.testing.assert_allclose(updates["kernel"], -0.5 * 0.1 * np.ones((2, 2)), rtol=1e-5)
     np.testing.assert_array_equal(updates["scale"], 0.0)
+    np.testing.assert_array_equal(optim.decayed({"uncertainties": {"segmentation": 0.0}})
+                                  ["uncertainties"]["segmentation"], False)  # fmt: skip
 
 
 @pytest.mark.parametrize(("clip_norm", "same"), [(1.0, True), (0.0, False)])
@@ -45,21 +49,25 @@ def test_gradients_are_clipped(config, clip_norm, same):
     assert np.allclose(*moved, rtol=1e-3) == same
 
 
+def _flat(network):
+    return {"network": flat.flatten(network, optim.group_of)}
+
+
 def moved(optim_config, steps, epochs):
     """How far each of four kernels has moved after so many steps of one gradient."""
     kernel = jnp.ones((2, 2))
-    params = {"network": {"encoder": {"stem": {"kernel": kernel}, "finest": {"kernel": kernel}},
-                          "decoder": {"kernel": kernel}}}  # fmt: skip
+    params = _flat({"encoder": {"stem": {"kernel": kernel}, "finest": {"kernel": kernel}},
+                    "decoder": {"kernel": kernel}})  # fmt: skip
     start, optimizer = params, optim.optimizer(optim_config, 10, epochs)
     state = optimizer.init(params)
     for _ in range(steps):
         updates, state = optimizer.update(start, state, params)
         params = optax.apply_updates(params, updates)
-    network, before = params["network"], start["network"]
+    network = params["network"].tree
     return {
         "stem": float(jnp.abs(network["encoder"]["stem"]["kernel"] - kernel).max()),
         "finest": float(jnp.abs(network["encoder"]["finest"]["kernel"] - kernel).max()),
-        "decoder": float(jnp.abs(network["decoder"]["kernel"] - before["decoder"]["kernel"]).max()),
+        "decoder": float(jnp.abs(network["decoder"]["kernel"] - kernel).max()),
     }
 
 

