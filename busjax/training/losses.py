@@ -7,10 +7,10 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 from busjax.models.network import Outputs
 from busjax.ops.interface import Array
+from busjax.training.hyperparameters import Form, LossWeights
 
 
 def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
@@ -34,7 +34,7 @@ def binary_cross_entropy(logits: Array, mask: Array) -> Array:
     return optax.sigmoid_binary_cross_entropy(logits, mask).mean((1, 2, 3))
 
 
-def classification_loss(logits: Array, label: Array, loss: ConfigDict) -> Array:
+def classification_loss(logits: Array, label: Array, form: Form) -> Array:
     """Cross-entropy or focal loss of the class: (B,) float32.
 
     The focal loss is `(1 - p_t)^gamma` times the cross-entropy (Lin 2017, arXiv:1708.02002, eq. 4).
@@ -42,16 +42,16 @@ def classification_loss(logits: Array, label: Array, loss: ConfigDict) -> Array:
     Args:
         logits: (B, classes) float32.
         label: (B,) int32.
-        loss: `config.loss`.
+        form: which of the two, and its `focal_gamma` and `label_smoothing`.
     """
     target = jax.nn.one_hot(label, logits.shape[-1])
-    smoothed = optax.smooth_labels(target, loss.label_smoothing)
+    smoothed = optax.smooth_labels(target, form.label_smoothing)
     cross_entropy = optax.softmax_cross_entropy(logits, smoothed)
-    if loss.classifier == "cross_entropy":
+    if form.classifier == "cross_entropy":
         return cross_entropy
     missed = 1.0 - jnp.sum(jax.nn.softmax(logits) * target, -1)
     # A power of exactly 0 has no finite gradient for gamma < 1.
-    return jnp.maximum(missed, 1e-7) ** loss.focal_gamma * cross_entropy
+    return jnp.maximum(missed, 1e-7) ** form.focal_gamma * cross_entropy
 
 
 def deep_supervision_weights(count: int) -> Array:
@@ -63,7 +63,7 @@ def deep_supervision_weights(count: int) -> Array:
     return weights / weights.sum()
 
 
-def loss_terms(outputs: Outputs, mask: Array, label: Array, loss: ConfigDict) -> dict[str, Array]:
+def loss_terms(outputs: Outputs, mask: Array, label: Array, form: Form) -> dict[str, Array]:
     """Every term per image, by name: 'dice', 'bce', 'classification', each (B,) float32."""
     weights = deep_supervision_weights(len(outputs.mask_logits))
 
@@ -74,28 +74,29 @@ def loss_terms(outputs: Outputs, mask: Array, label: Array, loss: ConfigDict) ->
     return {
         "dice": supervised(dice_loss),
         "bce": supervised(binary_cross_entropy),
-        "classification": classification_loss(outputs.class_logits, label, loss),
+        "classification": classification_loss(outputs.class_logits, label, form),
     }
 
 
-def initial_uncertainties(loss: ConfigDict) -> dict[str, Array]:
-    """The learnt `s_k` of each task at the start, all 0; none with fixed weights."""
-    if loss.weighting == "fixed":
-        return {}
+def initial_uncertainties() -> dict[str, Array]:
+    """The learnt `s_k` of each task at the start, all 0."""
     return {"segmentation": jnp.zeros(()), "classification": jnp.zeros(())}
 
 
-def combine(terms: dict[str, Array], loss: ConfigDict, uncertainties: dict[str, Array]) -> Array:
+def combine(
+    terms: dict[str, Array], weights: LossWeights, uncertainties: dict[str, Array]
+) -> Array:
     """The loss per image (B,) float32: the weighted sum of the terms.
 
-    With `weighting='uncertainty'` each weighted task loss `L_k` counts as `exp(-s_k) L_k + s_k`
-    with `s_k` learnt (Kendall 2018, arXiv:1705.07115, in the form of Liebel 2018).
+    With `uncertainties` each weighted task loss `L_k` counts as `exp(-s_k) L_k + s_k` with `s_k`
+    learnt (Kendall 2018, arXiv:1705.07115, in the form of Liebel 2018).
     """
+    mask = weights.dice * terms["dice"] + weights.bce * terms["bce"]
     tasks = {
-        "segmentation": loss.segmentation * (loss.dice * terms["dice"] + loss.bce * terms["bce"]),
-        "classification": loss.classification * terms["classification"],
+        "segmentation": weights.segmentation * mask,
+        "classification": weights.classification * terms["classification"],
     }
-    if loss.weighting == "fixed":
+    if not uncertainties:
         return tasks["segmentation"] + tasks["classification"]
     return sum(
         (jnp.exp(-uncertainties[task]) * value + uncertainties[task])

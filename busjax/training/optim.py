@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
+
+from busjax.ops.interface import Array
+from busjax.training.hyperparameters import Form, Hyperparameters
 
 
-def schedule(optim: ConfigDict, total_steps: int) -> optax.Schedule:
-    """Linear warm-up, then a cosine to `final_fraction` of the peak; maps a step to a rate."""
-    warmup = min(round(optim.warmup_fraction * total_steps), total_steps - 1)
-    return optax.warmup_cosine_decay_schedule(
-        init_value=optim.learning_rate / max(warmup, 1),
-        peak_value=optim.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=total_steps,
-        end_value=optim.learning_rate * optim.final_fraction,
-    )
+def learning_rate(numbers: Hyperparameters, step: Array) -> Array:
+    """Linear warm-up, then a cosine to `final_fraction` of the peak, from a step's index: ().
+
+    That of `optax.warmup_cosine_decay_schedule`, which asks its arguments for their values and so
+    takes none that a compiled step gets as inputs.
+    """
+    peak, warmup = numbers.learning_rate, numbers.warmup_steps
+    first = peak / jnp.maximum(warmup, 1.0)
+    warming = first + (peak - first) * step / jnp.maximum(warmup, 1.0)
+    done = jnp.clip((step - warmup) / (numbers.total_steps - warmup), 0.0, 1.0)
+    cosine = 0.5 * (1.0 + jnp.cos(jnp.pi * done))
+    falling = peak * (numbers.final_fraction + (1.0 - numbers.final_fraction) * cosine)
+    return jnp.where(step < warmup, warming, falling)
 
 
-def optimizer(optim: ConfigDict, total_steps: int, epochs: int = 1) -> optax.GradientTransformation:
+def optimizer(form: Form, numbers: Hyperparameters) -> optax.GradientTransformation:
     """Clipping by the global norm, then AdamW whose decay spares norms and biases.
 
     The encoder (but for a finest level that no published network has) moves at
-    `encoder_rate` times the learning rate, and not at all in its first `encoder_frozen_epochs`.
+    `encoder_rate` times the learning rate, and not at all in its first `frozen_steps`.
     """
-    clip = optax.clip_by_global_norm(optim.clip_norm) if optim.clip_norm else optax.identity()
+    rate = functools.partial(learning_rate, numbers)
     steps = [
-        clip,
-        optax.adamw(schedule(optim, total_steps), weight_decay=optim.weight_decay, mask=decayed),
+        optax.clip_by_global_norm(numbers.clip_norm) if form.clips else optax.identity(),
+        optax.adamw(rate, weight_decay=numbers.weight_decay, mask=decayed),
     ]
-    if optim.encoder_rate != 1.0 or optim.encoder_frozen_epochs:
-        frozen = round(total_steps * optim.encoder_frozen_epochs / epochs)
+    if form.treats_encoder:
 
-        def factor(step: jax.Array) -> jax.Array:
-            return jnp.where(step < frozen, 0.0, optim.encoder_rate)
+        def factor(step: Array) -> Array:
+            return jnp.where(step < numbers.frozen_steps, 0.0, numbers.encoder_rate)
 
         steps.append(optax.masked(optax.scale_by_schedule(factor), of_encoder))
     return optax.chain(*steps)

@@ -57,26 +57,30 @@ def check_batch_size(field: str, size: int, mesh: Mesh, micro_batches: int = 1) 
 
 
 def map_train_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..., Any]:
-    """Maps `step(state, batch) -> (state, scalars)`; the state is donated and replicated."""
+    """Maps `step(state, numbers, batch) -> (state, scalars)`; all but the batch is replicated.
+
+    The state is donated.
+    """
     if how == "pmap":
         return _pmap(step, mesh, out_axes=(None, None), donate=(0,))
     # check_vma=True would sum the gradient of replicated parameters once more (jax issue on
     # shard_map and grad): the collectives in the step are the only ones wanted.
     mapped = jax.shard_map(
-        step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=(P(), P()), check_vma=False
+        step, mesh=mesh, in_specs=(P(), P(), P(AXIS)), out_specs=(P(), P()), check_vma=False
     )
     return jax.jit(mapped, donate_argnums=0)
 
 
 def map_eval_step(step: Callable[..., Any], mesh: Mesh, how: str) -> Callable[..., Any]:
-    """Maps `step(ensemble, batch) -> arrays per image`, in the order of the batch."""
+    """Maps `step(ensemble, weights, batch) -> arrays per image`, in the order of the batch."""
     if how == "pmap":
         mapped = _pmap(step, mesh, out_axes=0, donate=())
-        return lambda ensemble, batch: jax.tree.map(
-            lambda x: x.reshape(-1, *x.shape[2:]), mapped(ensemble, batch)
+        return lambda *arguments: jax.tree.map(
+            lambda x: x.reshape(-1, *x.shape[2:]), mapped(*arguments)
         )
+    specs = (P(), P(), P(AXIS))
     return jax.jit(
-        jax.shard_map(step, mesh=mesh, in_specs=(P(), P(AXIS)), out_specs=P(AXIS), check_vma=False)
+        jax.shard_map(step, mesh=mesh, in_specs=specs, out_specs=P(AXIS), check_vma=False)
     )
 
 
@@ -86,7 +90,7 @@ def _pmap(
     return jax.pmap(
         step,
         axis_name=AXIS,
-        in_axes=(None, 0),
+        in_axes=(None, None, 0),
         out_axes=out_axes,
         devices=list(mesh.devices.flat),
         donate_argnums=donate,

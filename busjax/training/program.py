@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -12,9 +12,44 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models import network as networks
+from busjax.models.network import MultiTaskNet
 from busjax.models.prediction import Ensemble
 from busjax.training import initial, optim, parallel, steps
+from busjax.training.hyperparameters import Form, Hyperparameters, form_of, hyperparameters_of
 from busjax.training.steps import AXIS, TrainState
+
+
+class Compiled(NamedTuple):
+    """What is compiled for a form of the steps, once in a process, whatever runs use it.
+
+    Attributes:
+        network: the flax module.
+        draw: from a seed to the initial variables.
+        train_step, eval_step: mapped over the devices.
+        learning_rate: from hyperparameters and a step's index.
+    """
+
+    network: MultiTaskNet
+    draw: Callable[..., Any]
+    train_step: Callable[..., Any]
+    eval_step: Callable[..., Any]
+    learning_rate: Callable[..., Any]
+
+
+@functools.lru_cache(maxsize=8)
+def compiled(form: Form, image_size: int, mesh: Mesh, how: str) -> Compiled:
+    """The functions of a form; each is compiled when it is first called, and then kept."""
+    network = networks.build(form.model, axis_name=AXIS)
+    shape = (image_size, image_size, form.model.image_channels)
+    train_step = functools.partial(steps.train_step, network=network, form=form)
+    eval_step = functools.partial(steps.eval_step, network=network, form=form)
+    return Compiled(
+        network,
+        jax.jit(functools.partial(steps.init_variables, network, shape=shape)),
+        parallel.map_train_step(train_step, mesh, how),
+        parallel.map_eval_step(eval_step, mesh, how),
+        jax.jit(optim.learning_rate),
+    )
 
 
 class Program:
@@ -34,15 +69,15 @@ class Program:
         self._map = config.parallel.map
         self.mesh = mesh or parallel.make_mesh(config.parallel)
         self._check_sizes()
-        self.network = networks.build(config.model, axis_name=AXIS)
-        self._schedule = jax.jit(optim.schedule(config.optim, total_steps))
-        self._optimizer = optim.optimizer(config.optim, total_steps, config.train.epochs)
-        train_step = functools.partial(
-            steps.train_step, network=self.network, config=config, optimizer=self._optimizer
-        )
-        eval_step = functools.partial(steps.eval_step, network=self.network, config=config)
-        self._train_step = parallel.map_train_step(train_step, self.mesh, self._map)
-        self._eval_step = parallel.map_eval_step(eval_step, self.mesh, self._map)
+        self._form = form_of(config)
+        self._numbers = hyperparameters_of(config, total_steps)
+        self._compiled = compiled(self._form, config.data.image_size, self.mesh, self._map)
+        self.network = self._compiled.network
+
+    @functools.cached_property
+    def _on_devices(self) -> Hyperparameters:
+        """The hyperparameters, put on the devices once."""
+        return parallel.replicate(self._numbers, self.mesh)
 
     def _check_sizes(self) -> None:
         config = self._config
@@ -70,7 +105,12 @@ class Program:
     @property
     def steps(self) -> tuple[Any, Any]:
         """The mapped train and evaluation steps as they are jitted, for lowering and export."""
-        return self._train_step, self._eval_step
+        return self._compiled.train_step, self._compiled.eval_step
+
+    @property
+    def numbers(self) -> Hyperparameters:
+        """The hyperparameters that the train step takes; the evaluation step takes its `loss`."""
+        return self._numbers
 
     def init_state(self) -> TrainState:
         """The state at step 0, on all devices; the same for the same `config.seed`.
@@ -79,7 +119,7 @@ class Program:
             UserError: published weights or the run to start from are missing, or do not fit.
         """
         config = self._config
-        variables = jax.device_get(jax.jit(self._draw)())
+        variables = jax.device_get(self._compiled.draw(self._numbers.seed))
         if config.model.encoder_weights:
             variables = initial.with_encoder(variables, config.model)
         if config.train.init_from:
@@ -92,24 +132,23 @@ class Program:
         sharding = parallel.replicated(self.mesh)
         return jax.tree.map(
             lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-            jax.eval_shape(lambda: self._state(self._draw())),
+            jax.eval_shape(lambda seed: self._state(self._compiled.draw(seed)), self._numbers.seed),
         )
 
-    def _draw(self) -> Any:
-        return steps.init_variables(self.network, self._config)
-
     def _state(self, variables: Any) -> TrainState:
-        return steps.init_state(variables, self._config, self._optimizer)
+        return steps.init_state(variables, self._form, self._numbers)
 
     def train_step(
         self, state: TrainState, batch: dict[str, np.ndarray]
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One step on this process's share of a batch; the state given is used up."""
-        return self._train_step(state, parallel.shard_batch(batch, self.mesh, self._map))
+        sharded = parallel.shard_batch(batch, self.mesh, self._map)
+        return self._compiled.train_step(state, self._on_devices, sharded)
 
     def learning_rate(self, step: int) -> float:
         """That of the step after `step` others."""
-        return float(jax.device_get(self._schedule(jax.device_put(step))))
+        index = parallel.replicate(np.int32(step), self.mesh)
+        return float(jax.device_get(self._compiled.learning_rate(self._on_devices, index)))
 
     def saved(self, state: TrainState) -> TrainState:
         """The state as a checkpoint takes it, over all processes."""
@@ -126,7 +165,8 @@ class Program:
         ensemble, parts = parallel.replicate(ensemble, self.mesh), []  # once, not with every batch
         for batch in batches:
             sharded = parallel.shard_batch(batch, self.mesh, self._map)
-            parts.append(parallel.fetch(self._eval_step(ensemble, sharded)))
+            evaluated = self._compiled.eval_step(ensemble, self._on_devices.loss, sharded)
+            parts.append(parallel.fetch(evaluated))
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         real = np.flatnonzero(found["valid"] > 0)
         order = real[np.argsort(found["index"][real], kind="stable")]

@@ -13,13 +13,13 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
-from ml_collections import ConfigDict
 
 from busjax.models import prediction
 from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.prediction import Ensemble
 from busjax.ops.interface import Array
 from busjax.training import flat, losses, optim
+from busjax.training.hyperparameters import Form, Hyperparameters, LossWeights
 
 AXIS = "data"
 Batch = dict[str, Array]
@@ -50,42 +50,34 @@ class TrainState:
         return {"params": params.tree, "batch_stats": self.batch_stats}
 
 
-def init_variables(network: MultiTaskNet, config: ConfigDict) -> Any:
-    """Draws the initial weights from `config.seed`: {'params', 'batch_stats'}."""
-    size, channels = config.data.image_size, config.model.image_channels
+def init_variables(network: MultiTaskNet, seed: Array, shape: tuple[int, int, int]) -> Any:
+    """Draws the initial weights for images of this shape: {'params', 'batch_stats'}."""
     # XLA's own generator compiles five times faster than threefry for a tree of weights (20 s less
     # at the start on two cores); the weights are the same for a seed on one kind of backend.
-    params_key, dropout_key = jax.random.split(jax.random.key(config.seed, impl="rbg"))
+    params_key, dropout_key = jax.random.split(jax.random.key(seed, impl="rbg"))
     rngs = {"params": params_key, "dropout": dropout_key}
-    variables = network.init(rngs, jnp.zeros((1, size, size, channels)), train=True)
+    variables = network.init(rngs, jnp.zeros((1, *shape)), train=True)
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
-def init_state(
-    variables: Any, config: ConfigDict, optimizer: optax.GradientTransformation
-) -> TrainState:
+def init_state(variables: Any, form: Form, numbers: Hyperparameters) -> TrainState:
     """The state at step 0 of a network that starts from these variables."""
     network = flat.flatten(variables["params"], optim.group_of)
     params: dict[str, Any] = {"network": network}
-    if uncertainties := losses.initial_uncertainties(config.loss):
-        params["uncertainties"] = uncertainties
+    if form.learns_weights:
+        params["uncertainties"] = losses.initial_uncertainties()
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
         batch_stats=variables["batch_stats"],
-        opt_state=optimizer.init(params),
+        opt_state=optim.optimizer(form, numbers).init(params),
         # A copy: a donated state must not hold one buffer twice.
-        ema=jax.tree.map(jnp.copy, network) if config.optim.ema_decay else None,
+        ema=jax.tree.map(jnp.copy, network) if form.averages else None,
     )
 
 
 def train_step(
-    state: TrainState,
-    batch: Batch,
-    *,
-    network: MultiTaskNet,
-    config: ConfigDict,
-    optimizer: optax.GradientTransformation,
+    state: TrainState, numbers: Hyperparameters, batch: Batch, *, network: MultiTaskNet, form: Form
 ) -> tuple[TrainState, dict[str, Array]]:
     """Takes one step on this device's share of a batch.
 
@@ -93,6 +85,7 @@ def train_step(
     one micro-batch of all devices at a time.
 
     Args:
+        numbers: of the run; another one needs no other compiled step.
         batch: 'image' (b, H, W, C), 'mask' (b, H, W, 1), 'label' (b,), 'valid' (b,).
 
     Returns:
@@ -101,9 +94,11 @@ def train_step(
         state has changed.
     """
     total = jnp.maximum(jax.lax.psum(batch["valid"].sum(), AXIS), 1.0)
-    key = jax.random.fold_in(jax.random.key(config.seed), state.step)
+    key = jax.random.fold_in(jax.random.key(numbers.seed), state.step)
 
-    loss_fn = functools.partial(_loss_sums, network=network, loss=config.loss, total=total)
+    loss_fn = functools.partial(
+        _loss_sums, network=network, form=form, weights=numbers.loss, total=total
+    )
     params = flat.unflatten(state.params)
 
     def micro_step(carry: Any, part: tuple[Batch, Array]) -> tuple[Any, dict[str, Array]]:
@@ -114,7 +109,7 @@ def train_step(
         more = flat.like(state.params, more)
         return (jax.tree.map(jnp.add, gradient, more), batch_stats), sums
 
-    count = config.optim.micro_batches
+    count = form.micro_batches
     nothing = jax.tree.map(jnp.zeros_like, state.params)
     if count == 1:
         (gradient, batch_stats), sums = micro_step((nothing, state.batch_stats), (batch, key))
@@ -128,7 +123,7 @@ def train_step(
     finite = jnp.all(
         jnp.stack([jnp.isfinite(x).all() for x in (sums["loss"], *jax.tree.leaves(gradient))])
     )
-    update = functools.partial(_update, optimizer=optimizer, ema_decay=config.optim.ema_decay)
+    update = functools.partial(_update, form=form, numbers=numbers)
     # What is not finite is never taken over, whatever is done about it then. A branch: choosing
     # leaf by leaf (`jnp.where`) makes XLA:CPU compile four times as much, in twice the time.
     kept = jax.lax.cond(finite, update, lambda old, *_: old, state, gradient, batch_stats)
@@ -142,7 +137,8 @@ def _loss_sums(
     key: Array,
     *,
     network: MultiTaskNet,
-    loss: ConfigDict,
+    form: Form,
+    weights: LossWeights,
     total: Array,
 ) -> tuple[Array, tuple[Any, dict[str, Array]]]:
     """This part's share of the loss, its images' sum over `total`, and the terms of it."""
@@ -150,13 +146,13 @@ def _loss_sums(
     outputs, updated = network.apply(
         variables, part["image"], train=True, rngs={"dropout": key}, mutable=["batch_stats"]
     )
-    terms = _per_image(outputs, part, loss, params.get("uncertainties", {}))
+    terms = _per_image(outputs, part, form, weights, params.get("uncertainties", {}))
     sums = {name: jnp.sum(term * part["valid"]) / total for name, term in terms.items()}
     return sums["loss"], (updated.get("batch_stats", {}), sums)
 
 
 def eval_step(
-    ensemble: Ensemble, batch: Batch, *, network: MultiTaskNet, config: ConfigDict
+    ensemble: Ensemble, weights: LossWeights, batch: Batch, *, network: MultiTaskNet, form: Form
 ) -> Batch:
     """Evaluates this device's share of a batch; everything per image, padding included.
 
@@ -166,27 +162,25 @@ def eval_step(
         of the first member on the image as it is, without learnt weights; 'valid' and 'index' of
         the batch as they came.
     """
-    said = prediction.views(network, ensemble, batch["image"], config.inference.flips)
+    said = prediction.views(network, ensemble, batch["image"], form.flips)
     found = prediction.delivered(network, said, ensemble.calibration)
-    fixed = config.loss.copy_and_resolve_references()
-    fixed.weighting = "fixed"
     return {
         "classes": found.classes,
         "mask": found.mask[..., 0],
         **_count_pixels(found.mask >= 0.5, batch["mask"] >= 0.5),
-        **_per_image(said[0], batch, fixed, {}),
+        **_per_image(said[0], batch, form, weights, {}),
         "valid": batch["valid"],
         "index": batch["index"],
     }
 
 
 def _per_image(
-    outputs: Outputs, batch: Batch, loss: ConfigDict, uncertainties: Any
+    outputs: Outputs, batch: Batch, form: Form, weights: LossWeights, uncertainties: Any
 ) -> dict[str, Array]:
-    terms = losses.loss_terms(outputs, batch["mask"], batch["label"], loss)
+    terms = losses.loss_terms(outputs, batch["mask"], batch["label"], form)
     correct = jnp.argmax(outputs.class_logits, -1) == batch["label"]
     return {
-        "loss": losses.combine(terms, loss, uncertainties),
+        "loss": losses.combine(terms, weights, uncertainties),
         **terms,
         "accuracy": correct.astype(jnp.float32),
     }
@@ -206,14 +200,15 @@ def _update(
     state: TrainState,
     gradient: Any,
     batch_stats: Any,
-    optimizer: optax.GradientTransformation,
-    ema_decay: float,
+    form: Form,
+    numbers: Hyperparameters,
 ) -> TrainState:
+    optimizer = optim.optimizer(form, numbers)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     ema = state.ema
     if ema is not None:
         # The average starts short, so that the noise of the first weights is soon forgotten.
-        decay = jnp.minimum(ema_decay, (1.0 + state.step) / (10.0 + state.step))
+        decay = jnp.minimum(numbers.ema_decay, (1.0 + state.step) / (10.0 + state.step))
         ema = optax.incremental_update(params["network"], ema, 1.0 - decay)
     return TrainState(state.step + 1, params, batch_stats, opt_state, ema)

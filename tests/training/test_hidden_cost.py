@@ -2,14 +2,28 @@
 
 import logging
 import re
+import warnings
 
 import jax
 import pytest
+from etils import epath
 
-from busjax.training import loop
+from busjax import crossval
+from busjax.training import loop, program
 from busjax.training.epoch import Epoch
+from busjax.training.history import read
 
 COMPILED = re.compile(r"Compiling jit\((\w+)\)")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled():
+    program.compiled.cache_clear()
+
+
+def compiled(caplog):
+    """The names of the functions that were compiled, as often as each was."""
+    return [found[1] for said in caplog.messages if (found := COMPILED.match(said))]
 
 
 @pytest.fixture(params=["shard_map", "pmap"])
@@ -38,11 +52,30 @@ def test_steps_compile_once(fields, train, tmp_path, caplog, monkeypatch):
     assert len(starts) == 2 * 4 + 1
     # Nothing at all after the first epoch, its validation and its checkpoint.
     assert not [said for said in caplog.messages[starts[4] : starts[-1]] if COMPILED.match(said)]
-    names = [found[1] for said in caplog.messages if (found := COMPILED.match(said))]
-    # The test images are evaluated by a program of their own.
-    expected = {"shard_map": {"train_step": 1, "eval_step": 2}, "pmap": {"_fun": 3}}
+    names = compiled(caplog)
+    expected = {"shard_map": {"train_step": 1, "eval_step": 1}, "pmap": {"_fun": 2}}
     for name, times in expected[fields.parallel.map].items():
         assert names.count(name) == times
+
+
+def test_folds_seeds_rates_and_lengths_share_what_is_compiled(config, tmp_path, caplog):
+    config.model.depth, config.cv.folds = 1, 2
+    with jax.log_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboardX
+        for seed, rate, epochs in ((0, 1e-3, 1), (1, 2e-3, 2)):
+            config.seed = config.cv.seed = seed
+            config.train.epochs, config.optim.learning_rate = epochs, rate
+            config.optim.update({"weight_decay": rate, "warmup_fraction": 0.1 + seed / 2})
+            config.loss.update({"classification": 1.0 + seed, "dice": 0.5 + seed})
+            folder = epath.Path(tmp_path / str(seed))
+            folder.mkdir()
+            crossval.cross_validate(config, folder)
+    names = compiled(caplog)
+    for name in ("train_step", "eval_step", "init_variables"):
+        assert names.count(name) == 1
+    first, second = (read(tmp_path / f"{seed}/fold_1")[0] for seed in (0, 1))
+    assert first["learning_rate"] != second["learning_rate"]
+    assert first["train"]["loss"] != second["train"]["loss"]
 
 
 def test_nothing_is_copied_to_the_devices_unasked(fields, train, tmp_path, monkeypatch):

@@ -42,12 +42,12 @@ def test_steps_lower_for_cuda_and_tpu(name):
     variables = jax.eval_shape(lambda state: state.evaluated, state)
     train, evaluation = program.steps
     batches = config.train.batch_size, config.train.eval_batch_size
-    for step, tree, size in (
-        (train, state, batches[0]),
-        (evaluation, Ensemble((variables,)), batches[1]),
+    for step, given, size in (
+        (train, (state, program.numbers), batches[0]),
+        (evaluation, (Ensemble((variables,)), program.numbers.loss), batches[1]),
     ):
         exported = jax.export.export(step, platforms=["cuda", "tpu"])(
-            tree, program.abstract_batch(size)
+            *given, program.abstract_batch(size)
         )
         assert exported.platforms == ("cuda", "tpu")
         assert exported.nr_devices == 2
@@ -93,7 +93,9 @@ def test_a_step_compiles_for_eight_tpu_chips(monkeypatch, capsys):
     config.train.batch_size = config.train.eval_batch_size = 16 * mesh.size
     program = Program(config, 100, mesh)
     state = program.abstract_state()
-    lowered = program.steps[0].lower(state, program.abstract_batch(config.train.batch_size))
+    lowered = program.steps[0].lower(
+        state, program.numbers, program.abstract_batch(config.train.batch_size)
+    )
     with _as_a_user_compiles():
         compiled = lowered.compile()
     memory, cost = compiled.memory_analysis(), compiled.cost_analysis()

@@ -108,7 +108,9 @@ def test_the_guard_is_one_branch(config, batch):
     """A choice for every leaf costs XLA:CPU more to compile than the network and its gradient."""
     program = Program(_config(config), 10)
     lowered = program.steps[0].lower(
-        program.abstract_state(), parallel.shard_batch(batch, program.mesh, "shard_map")
+        program.abstract_state(),
+        program.numbers,
+        parallel.shard_batch(batch, program.mesh, "shard_map"),
     )
     assert lowered.as_text().count("stablehlo.case") == 1
 
