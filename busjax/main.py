@@ -93,12 +93,14 @@ def _run() -> None:
             f"--evaluation={name} must be letters, digits, '.', '-' and '_', with --mode=evaluate"
         )
     # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
+    from busjax import compilation
     from busjax.training import processes
 
     coordinator = _COORDINATOR.value or os.environ.get("BUSJAX_COORDINATOR")
     count = _whole(_PROCESSES.value, "BUSJAX_PROCESSES")
     index = _whole(_PROCESS_INDEX.value, "BUSJAX_PROCESS_INDEX")
     processes.join(processes.Place(coordinator, count, index), config.parallel.timeout)
+    compilation.keep()
     try:
         _run_mode(config)
     except Exception as error:

@@ -19,7 +19,6 @@ from busjax.errors import UserError
 from busjax.evaluation import external, results
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
-from busjax.evaluation.report.page import write_report
 from busjax.training import checkpoint, configuration, lock, processes
 from busjax.training.loop import train
 from configs.fields import FREE, INFERENCE, PATHS, differing, flatten
@@ -112,7 +111,7 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path, results_in: str)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
     with files.written(workdir):
         summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
-        report = write_report(workdir, folder) if processes.is_first() else None
+        report = _write_report(workdir, folder) if processes.is_first() else None
     if report:
         print(_summary_lines(summary))
         if seen := facts["images_seen_in_training"]:
@@ -248,11 +247,18 @@ def _evaluate_and_report(
     summary = evaluate(config, workdir, source, split.test, results_in, validation=split.validation)
     if not processes.is_first():
         return
-    report = write_report(workdir, results_in)
+    report = _write_report(workdir, results_in)
     if results_in == results.FOLDER:
         write_model_card(workdir)
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)
+
+
+def _write_report(workdir: epath.Path, results_in: str) -> epath.Path:
+    # Its drawing takes half a second to import, which a run can spend when it has ended.
+    from busjax.evaluation.report.page import write_report
+
+    return write_report(workdir, results_in)
 
 
 def _summary_lines(summary: dict[str, Any]) -> str:

@@ -24,7 +24,14 @@ if jax.__version_info__ < (0, 12):
     _FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
 
-# Many tests build the same small network: it is compiled once a session.
+# All processes of a session, and those that they start, find the phantoms that one of them has made,
+# and nothing that was there before.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    _KEPT = tempfile.TemporaryDirectory(prefix="busjax-test-kept-")
+    os.environ["BUSJAX_CACHE"] = _KEPT.name
+
+# Many tests build the same small network: each process compiles it once. JAX shares a folder among
+# processes under a lock only, and then looks through all of it whenever it adds a program.
 _CACHE = tempfile.TemporaryDirectory(prefix="busjax-test-cache-")
 jax.config.update("jax_compilation_cache_dir", _CACHE.name)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -9,7 +9,8 @@ ROOT = Path(__file__).parent.parent
 # From those who know nothing to those who know all; a layer imports itself and what is above it.
 LAYERS = [
     "configs",
-    "busjax.errors busjax.classes busjax.files busjax.logs busjax.allocator busjax.components",
+    "busjax.errors busjax.classes busjax.files busjax.logs busjax.allocator busjax.components "
+    "busjax.cache busjax.compilation",
     "busjax.data",
     "busjax.ops",
     "busjax.models",

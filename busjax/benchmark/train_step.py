@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from busjax import compilation
 from busjax.errors import UserError
 from busjax.training.program import Program
 
@@ -54,6 +55,7 @@ def images_per_second(configs: Mapping[str, ConfigDict], rounds: int) -> dict[st
         configs: by name; each is run on one device, on images and masks that are drawn.
         rounds: steps that are timed of each, in turns; their median counts.
     """
+    compilation.keep()
     rng = np.random.default_rng(0)
     programs: dict[str, Program] = {}
     states: dict[str, Any] = {}

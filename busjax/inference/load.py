@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from busjax import components
+from busjax import compilation, components
 from busjax.classes import CLASSES
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
@@ -77,6 +77,7 @@ class Predictor:
             UserError: it holds no run, or no checkpoint, or that of another network; a value that
                 a field cannot take; threshold or temperature that were never found.
         """
+        compilation.keep()
         workdir = locate(run)
         self.config = configuration.load_sound(workdir)
         _set(self.config, inference)

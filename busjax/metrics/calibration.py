@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, special
+import scipy
 
 from busjax.classes import CLASSES
 
@@ -79,7 +79,7 @@ def scale(probabilities: np.ndarray, temperature: float) -> np.ndarray:
         temperature: above 0; above 1: less confident. The order of the classes stays.
     """
     logits = np.log(np.maximum(probabilities, _SMALLEST))
-    return special.softmax(logits / temperature, axis=1)
+    return scipy.special.softmax(logits / temperature, axis=1)
 
 
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -94,5 +94,5 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         return likelihood_loss(labels, scale(probabilities, np.exp(logarithm)))
 
     bounds = np.log([0.1, 10.0])
-    found = optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
+    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
     return float(np.exp(found.x))

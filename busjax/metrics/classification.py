@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from sklearn import metrics
 
 from busjax.classes import CLASSES
 
 _INDICES = np.arange(len(CLASSES))
+
+
+def _scikit_learn() -> Any:
+    """Its measures; they take a second to import, and the first epoch needs none."""
+    from sklearn import metrics
+
+    return metrics
 
 
 def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
@@ -17,17 +25,17 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
         labels: (N,) int, indices into `CLASSES`.
         predictions: (N,) int, indices into `CLASSES`.
     """
-    return metrics.confusion_matrix(labels, predictions, labels=_INDICES)
+    return _scikit_learn().confusion_matrix(labels, predictions, labels=_INDICES)
 
 
 def accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
     """Share of the images, all classes together, whose class is predicted right, in [0, 1]."""
-    return float(metrics.accuracy_score(labels, predictions))
+    return float(_scikit_learn().accuracy_score(labels, predictions))
 
 
 def sensitivity(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """Share of each class that is recognised (recall): (3,) float64 in [0, 1]."""
-    return metrics.recall_score(
+    return _scikit_learn().recall_score(
         labels, predictions, labels=_INDICES, average=None, zero_division=np.nan
     )
 
@@ -39,14 +47,18 @@ def balanced_accuracy(labels: np.ndarray, predictions: np.ndarray) -> float:
 
 def f1(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
     """F1 of each class against the rest: (3,) float64 in [0, 1]."""
-    scores = metrics.f1_score(labels, predictions, labels=_INDICES, average=None, zero_division=0.0)
+    scores = _scikit_learn().f1_score(
+        labels, predictions, labels=_INDICES, average=None, zero_division=0.0
+    )
     # scikit-learn gives 0 to a class without images as soon as it is predicted once.
     return np.where(np.isin(_INDICES, labels), scores, np.nan)
 
 
 def f1_weighted(labels: np.ndarray, predictions: np.ndarray) -> float:
     """F1 averaged over the classes, weighted by their number of images, in [0, 1]."""
-    return float(metrics.f1_score(labels, predictions, average="weighted", zero_division=0.0))
+    return float(
+        _scikit_learn().f1_score(labels, predictions, average="weighted", zero_division=0.0)
+    )
 
 
 def auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
@@ -62,7 +74,7 @@ def auc(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
 def _auc_one(positive: np.ndarray, score: np.ndarray) -> float:
     if positive.all() or not positive.any():  # without both kinds there is nothing to rank
         return float("nan")
-    return float(metrics.roc_auc_score(positive, score))
+    return float(_scikit_learn().roc_auc_score(positive, score))
 
 
 def sensitivity_at(labels: np.ndarray, probabilities: np.ndarray, specificity: float) -> np.ndarray:
@@ -83,5 +95,5 @@ def sensitivity_at(labels: np.ndarray, probabilities: np.ndarray, specificity: f
 def _sensitivity_one(positive: np.ndarray, score: np.ndarray, specificity: float) -> float:
     if positive.all() or not positive.any():
         return float("nan")
-    false_rate, true_rate, _ = metrics.roc_curve(positive, score, drop_intermediate=False)
+    false_rate, true_rate, _ = _scikit_learn().roc_curve(positive, score, drop_intermediate=False)
     return float(true_rate[false_rate <= 1 - specificity + 1e-12].max())

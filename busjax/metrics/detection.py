@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy import optimize
+import scipy
 
 OVERLAP = 0.5
 """Intersection over union from which on a predicted lesion is an annotated one."""
@@ -52,6 +52,6 @@ def _count(prediction: np.ndarray, target: np.ndarray, overlap: float) -> tuple[
     size_of_theirs, size_of_ours = shared.sum(axis=1)[1:, None], shared.sum(axis=0)[None, 1:]
     common = shared[1:, 1:]
     enough = common >= overlap * (size_of_theirs + size_of_ours - common)
-    pairs = optimize.linear_sum_assignment(enough, maximize=True)
+    pairs = scipy.optimize.linear_sum_assignment(enough, maximize=True)
     found = int(enough[pairs].sum())
     return there - 1, found, drawn - 1 - found

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from busjax.classes import BENIGN, CLASSES, MALIGNANT
+from busjax.data.phantom import kept
 from busjax.data.phantom.anatomy import GRID, draw_breast
 from busjax.data.phantom.imaging import draw_scanner, scan
 from busjax.data.phantom.lesion import draw_benign, draw_malignant, insert_mass
@@ -41,15 +42,14 @@ class PhantomSource:
         if not 0 <= index < len(self):
             raise IndexError(f"no phantom {index} among {len(self)}")
         label = int(self.labels[index])
-        image, mask = _phantom(self._seed, int(index), label)
-        image, mask = (_resize(array, self._size) for array in (image, mask))
-        return Record(
-            id=self.ids[index],
-            image=np.rint(255 * image).astype(np.uint8),
-            mask=(mask > 0.5).astype(np.uint8),
-            label=label,
-            group=self.groups[index],
-        )
+
+        def make() -> np.ndarray:
+            image, mask = _phantom(self._seed, int(index), label)
+            image, mask = (_resize(array, self._size) for array in (image, mask))
+            return np.stack([np.rint(255 * image), mask > 0.5]).astype(np.uint8)
+
+        image, mask = kept.read(f"{self._seed}_{index}", self._size, make)
+        return Record(self.ids[index], image, mask, label, self.groups[index])
 
 
 def _phantom(seed: int, index: int, label: int) -> tuple[np.ndarray, np.ndarray]:

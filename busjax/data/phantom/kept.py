@@ -1,0 +1,51 @@
+"""Phantoms that were made before: one takes 50 ms to simulate, and 0.1 ms to read."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import hashlib
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from etils import epath
+
+from busjax import cache, files
+
+_LARGEST_SIDE = 512  # pixels; larger ones are made anew
+_LARGEST = 2**28  # bytes of all phantoms
+
+
+def read(name: str, size: int, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """Image and mask, (2, size, size) uint8, as they were kept under a name, else as made now."""
+    folder = _folder() if size <= _LARGEST_SIDE else None
+    if folder is None:
+        return make()
+    path = folder / f"{name}_{size}.npy"
+    try:
+        found = np.load(path)
+        if found.shape == (2, size, size) and found.dtype == np.uint8:
+            return found
+    except (OSError, ValueError, EOFError):  # missing, or hurt
+        pass
+    made = make()
+    content = io.BytesIO()
+    np.save(content, made)
+    with contextlib.suppress(OSError):  # a full disk: nothing is lost
+        files.replace(epath.Path(path), content.getvalue())
+    return made
+
+
+@functools.cache
+def _folder() -> Path | None:
+    """Of this very code: other code would make other phantoms."""
+    told = hashlib.sha256(f"{np.__version__} {cv2.__version__}".encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        told.update(path.read_bytes())
+    folder = cache.folder("phantoms", told.hexdigest()[:16])
+    if folder is not None:
+        cache.prune(folder, "*.npy", _LARGEST)
+    return folder
