@@ -24,8 +24,8 @@ if jax.__version_info__ < (0, 12):
     _FLAGS = "--xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_FLAGS}"
 
-# All processes of a session, and those that they start, find the phantoms that one of them has made,
-# and nothing that was there before.
+# All processes of a session, and those that they start, find the phantoms that one of them has
+# made, and nothing that was there before.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     _KEPT = tempfile.TemporaryDirectory(prefix="busjax-test-kept-")
     os.environ["BUSJAX_CACHE"] = _KEPT.name
