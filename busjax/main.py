@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
@@ -15,7 +16,7 @@ from absl import app, flags, logging
 from etils import epath
 from ml_collections import ConfigDict, config_flags
 
-from busjax import files
+from busjax import files, waiting
 from busjax.allocator import restart_tuned
 from busjax.errors import AGAIN, Preempted, UserError, tell
 from configs import fields
@@ -71,11 +72,14 @@ def main(argv: Sequence[str]) -> None:
         _fail(str(error))
     except Preempted:
         print("busjax: stopped by SIGTERM; the same command goes on", file=sys.stderr)
-        sys.exit(AGAIN)
+        waiting.leave(AGAIN)
     except KeyboardInterrupt:
         line = "stopped; the same command goes on from the last checkpoint"
         print(f"\n{line}" if sys.stderr.isatty() else line, file=sys.stderr)
-        sys.exit(130)
+        waiting.leave(130)
+    except Exception:
+        traceback.print_exc()
+        waiting.leave(1)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
@@ -194,7 +198,7 @@ def _with_saved_config(argv: list[str]) -> list[str]:
 
 
 def _fail(message: str) -> NoReturn:
-    sys.exit(tell(message))
+    waiting.leave(tell(message))
 
 
 if __name__ == "__main__":

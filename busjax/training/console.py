@@ -28,6 +28,7 @@ class Console:
             unit="img",
             file=sys.stdout,
             disable=not sys.stdout.isatty(),
+            delay=1e-9,  # shown from the first step on: before it, there is a compilation to show
             dynamic_ncols=True,
             smoothing=0.05,
         )

@@ -3,53 +3,20 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 import jax
 import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from busjax.models import network as networks
-from busjax.models.network import MultiTaskNet
+from busjax import waiting
 from busjax.models.prediction import Ensemble
-from busjax.training import initial, optim, parallel, steps
-from busjax.training.hyperparameters import Form, Hyperparameters, form_of, hyperparameters_of
-from busjax.training.steps import AXIS, TrainState
-
-
-class Compiled(NamedTuple):
-    """What is compiled for a form of the steps, once in a process, whatever runs use it.
-
-    Attributes:
-        network: the flax module.
-        draw: from a seed to the initial variables.
-        train_step, eval_step: mapped over the devices.
-        learning_rate: from hyperparameters and a step's index.
-    """
-
-    network: MultiTaskNet
-    draw: Callable[..., Any]
-    train_step: Callable[..., Any]
-    eval_step: Callable[..., Any]
-    learning_rate: Callable[..., Any]
-
-
-@functools.lru_cache(maxsize=8)
-def compiled(form: Form, image_size: int, mesh: Mesh, how: str) -> Compiled:
-    """The functions of a form; each is compiled when it is first called, and then kept."""
-    network = networks.build(form.model, axis_name=AXIS)
-    shape = (image_size, image_size, form.model.image_channels)
-    train_step = functools.partial(steps.train_step, network=network, form=form)
-    eval_step = functools.partial(steps.eval_step, network=network, form=form)
-    return Compiled(
-        network,
-        jax.jit(functools.partial(steps.init_variables, network, shape=shape)),
-        parallel.map_train_step(train_step, mesh, how),
-        parallel.map_eval_step(eval_step, mesh, how),
-        jax.jit(optim.learning_rate),
-    )
+from busjax.training import initial, parallel
+from busjax.training.compiled import compiled
+from busjax.training.hyperparameters import Hyperparameters, form_of, hyperparameters_of
+from busjax.training.steps import TrainState
 
 
 class Program:
@@ -69,9 +36,8 @@ class Program:
         self._map = config.parallel.map
         self.mesh = mesh or parallel.make_mesh(config.parallel)
         self._check_sizes()
-        self._form = form_of(config)
         self._numbers = hyperparameters_of(config, total_steps)
-        self._compiled = compiled(self._form, config.data.image_size, self.mesh, self._map)
+        self._compiled = compiled(form_of(config), config.data.image_size, self.mesh, self._map)
         self.network = self._compiled.network
 
     @functools.cached_property
@@ -86,21 +52,18 @@ class Program:
         parallel.check_batch_size("config.train.batch_size", train, self.mesh, micro)
         parallel.check_batch_size("config.train.eval_batch_size", evaluation, self.mesh)
 
+    def compile_ahead(self) -> None:
+        """Starts compiling the train step, and then the evaluation step, beside what comes next."""
+        train = self._config.train
+        self._compiled.start(train.batch_size, train.eval_batch_size, self._numbers)
+
     def abstract_batch(self, batch_size: int) -> dict[str, jax.ShapeDtypeStruct]:
         """Shapes, dtypes and shardings of a batch of all devices, for lowering."""
-        size, channels = self._config.data.image_size, self._config.model.image_channels
-        shapes = {
-            "image": ((size, size, channels), np.float32),
-            "mask": ((size, size, 1), np.float32),
-            "label": ((), np.int32),
-            "valid": ((), np.float32),
-            "index": ((), np.int32),
-        }
-        sharding = parallel.sharded(self.mesh)
-        return {
-            name: jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)
-            for name, (shape, dtype) in shapes.items()
-        }
+        return self._compiled.abstract_batch(batch_size)
+
+    def abstract_state(self) -> Any:
+        """Shapes, dtypes and shardings of the state, for restoring, without any computation."""
+        return self._compiled.abstract_state(self._numbers)
 
     @property
     def steps(self) -> tuple[Any, Any]:
@@ -119,31 +82,28 @@ class Program:
             UserError: published weights or the run to start from are missing, or do not fit.
         """
         config = self._config
-        variables = jax.device_get(self._compiled.draw(self._numbers.seed))
+        with waiting.waiting("compiling what draws the initial weights"):
+            variables = jax.device_get(self._compiled.draw(self._numbers.seed))
         if config.model.encoder_weights:
             variables = initial.with_encoder(variables, config.model)
         if config.train.init_from:
             variables, taken = initial.from_run(variables, config.train)
             print(f"from {config.train.init_from}: {taken}", flush=True)
-        return parallel.replicate(self._state(variables), self.mesh)
-
-    def abstract_state(self) -> Any:
-        """Shapes, dtypes and shardings of the state, for restoring, without any computation."""
-        sharding = parallel.replicated(self.mesh)
-        return jax.tree.map(
-            lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding),
-            jax.eval_shape(lambda seed: self._state(self._compiled.draw(seed)), self._numbers.seed),
-        )
-
-    def _state(self, variables: Any) -> TrainState:
-        return steps.init_state(variables, self._form, self._numbers)
+        return parallel.replicate(self._compiled.state(variables, self._numbers), self.mesh)
 
     def train_step(
         self, state: TrainState, batch: dict[str, np.ndarray]
     ) -> tuple[TrainState, dict[str, jax.Array]]:
         """One step on this process's share of a batch; the state given is used up."""
-        sharded = parallel.shard_batch(batch, self.mesh, self._map)
-        return self._compiled.train_step(state, self._on_devices, sharded)
+        step = self._compiled.step("train", self._size(batch), self._numbers)
+        return step(state, self._on_devices, self._sharded(batch))
+
+    def _size(self, batch: dict[str, np.ndarray]) -> int:
+        """Images over all processes, of which each has as many."""
+        return len(batch["valid"]) * jax.process_count()
+
+    def _sharded(self, batch: dict[str, np.ndarray]) -> dict[str, jax.Array]:
+        return parallel.shard_batch(batch, self.mesh, self._map)
 
     def learning_rate(self, step: int) -> float:
         """That of the step after `step` others."""
@@ -164,10 +124,11 @@ class Program:
         """Evaluates batches; what `steps.eval_step` gives, in the order of 'index', no padding."""
         ensemble, parts = parallel.replicate(ensemble, self.mesh), []  # once, not with every batch
         for batch in batches:
-            sharded = parallel.shard_batch(batch, self.mesh, self._map)
-            evaluated = self._compiled.eval_step(ensemble, self._on_devices.loss, sharded)
-            parts.append(parallel.fetch(evaluated))
-        found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        real = np.flatnonzero(found["valid"] > 0)
-        order = real[np.argsort(found["index"][real], kind="stable")]
-        return {name: values[order] for name, values in found.items()}
+            size, members = self._size(batch), len(ensemble.members)
+            step = self._compiled.step("evaluation", size, self._numbers, members)
+            found = step(ensemble, self._on_devices.loss, self._sharded(batch))
+            parts.append(parallel.fetch(found))
+        joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        real = np.flatnonzero(joined["valid"] > 0)
+        order = real[np.argsort(joined["index"][real], kind="stable")]
+        return {name: values[order] for name, values in joined.items()}

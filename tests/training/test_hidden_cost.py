@@ -1,5 +1,6 @@
 """What a run must not cost: a second compilation, a copy to a device that nobody asked for."""
 
+import contextlib
 import logging
 import re
 import warnings
@@ -19,6 +20,16 @@ COMPILED = re.compile(r"Compiling jit\((\w+)\)")
 @pytest.fixture(autouse=True)
 def _nothing_compiled():
     program.compiled.cache_clear()
+
+
+@contextlib.contextmanager
+def logged_compiles():
+    """In all threads; jax.log_compiles() is of one."""
+    jax.config.update("jax_log_compiles", True)
+    try:
+        yield
+    finally:
+        jax.config.update("jax_log_compiles", False)
 
 
 def compiled(caplog):
@@ -47,7 +58,7 @@ def test_steps_compile_once(fields, train, tmp_path, caplog, monkeypatch):
 
     monkeypatch.setattr(Epoch, "take_step", take_step)
     monkeypatch.setattr(loop.History, "close", close)
-    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+    with logged_compiles(), caplog.at_level(logging.WARNING):
         train(fields, tmp_path)
     assert len(starts) == 2 * 4 + 1
     # Nothing at all after the first epoch, its validation and its checkpoint.
@@ -60,7 +71,7 @@ def test_steps_compile_once(fields, train, tmp_path, caplog, monkeypatch):
 
 def test_folds_seeds_rates_and_lengths_share_what_is_compiled(config, tmp_path, caplog):
     config.model.depth, config.cv.folds = 1, 2
-    with jax.log_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
+    with logged_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboardX
         for seed, rate, epochs in ((0, 1e-3, 1), (1, 2e-3, 2)):
             config.seed = config.cv.seed = seed
