@@ -183,5 +183,8 @@ def _parallel() -> ConfigDict:
     parallel = ConfigDict()
     parallel.map = "shard_map"  # 'shard_map' (under jit) | 'pmap'
     parallel.devices = 0  # devices to use; 0: all
+    # how hard XLA looks for the fastest convolutions of a GPU, which takes most of compiling there:
+    # 0 (not at all; they may be 100 times slower), 1 to 3, 4 (XLA's default: checks the results)
+    parallel.autotune = 4
     parallel.timeout = 300  # seconds that one of several processes waits for another
     return parallel

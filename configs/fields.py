@@ -133,6 +133,7 @@ FIELDS: dict[str, Rule] = {
     "inference.largest": Whole(0),
     "parallel.map": OneOf(("shard_map", "pmap")),
     "parallel.devices": Whole(0),
+    "parallel.autotune": Whole(0, 4),
     "parallel.timeout": Whole(1, 86_400),
 }
 
@@ -150,6 +151,7 @@ FREE = frozenset(
         "train.lock_timeout",
         "parallel.map",
         "parallel.devices",
+        "parallel.autotune",
         "parallel.timeout",
         "model.ops",
         "model.dtype",

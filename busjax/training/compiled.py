@@ -30,7 +30,16 @@ class Compiled:
         train_step, eval_step: mapped over the devices, as they are jitted.
     """
 
-    def __init__(self, form: Form, image_size: int, mesh: Mesh, how: str) -> None:
+    def __init__(
+        self,
+        form: Form,
+        image_size: int,
+        mesh: Mesh,
+        how: str,
+        options: tuple[tuple[str, int], ...] = (),
+    ) -> None:
+        """Takes XLA's options of the steps as pairs; with pmap there are none."""
+        self._options = dict(options)
         self._form, self._size, self._mesh, self._map = form, image_size, mesh, how
         self.network = network = networks.build(form.model, axis_name=AXIS)
         shape = (image_size, image_size, form.model.image_channels)
@@ -83,7 +92,8 @@ class Compiled:
         def compile_step() -> Any:
             if after is not None:  # one after the other: each uses several cores
                 futures.wait([after])
-            return self._lower(name, batch_size, numbers, members).compile()
+            lowered = self._lower(name, batch_size, numbers, members)
+            return lowered.compile(compiler_options=self._options)
 
         key = (name, batch_size, members)
         if key not in self._executables:

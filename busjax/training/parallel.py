@@ -97,6 +97,13 @@ def _pmap(
     )
 
 
+def compiler_options(parallel: ConfigDict, mesh: Mesh) -> dict[str, int]:
+    """What XLA is asked for beyond its defaults, for the devices of this mesh."""
+    if mesh.devices.flat[0].platform == "gpu":
+        return {"xla_gpu_autotune_level": parallel.autotune}
+    return {}
+
+
 def replicated(mesh: Mesh) -> NamedSharding:
     """The sharding of what every device holds whole."""
     return NamedSharding(mesh, P())

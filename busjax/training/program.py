@@ -37,7 +37,14 @@ class Program:
         self.mesh = mesh or parallel.make_mesh(config.parallel)
         self._check_sizes()
         self._numbers = hyperparameters_of(config, total_steps)
-        self._compiled = compiled(form_of(config), config.data.image_size, self.mesh, self._map)
+        options = parallel.compiler_options(config.parallel, self.mesh)
+        self._compiled = compiled(
+            form_of(config),
+            config.data.image_size,
+            self.mesh,
+            self._map,
+            tuple(options.items()),
+        )
         self.network = self._compiled.network
 
     @functools.cached_property

@@ -1,6 +1,7 @@
 """One device against four, pmap against shard_map, micro-batches, padding, overfitting."""
 
 import functools
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -204,6 +205,18 @@ def test_abstract_state_is_the_state(config):
 def test_fields_that_do_not_fit(config, fields, message):
     with pytest.raises(UserError, match=message):
         Program(_config(config, **fields), 10)
+
+
+def test_options_reach_the_compiler(config, batch, monkeypatch):
+    program = Program(_config(config), 10)
+    gpus = SimpleNamespace(devices=np.array([SimpleNamespace(platform="gpu")]))
+    config.parallel.autotune = 1
+    assert parallel.compiler_options(config.parallel, gpus) == {"xla_gpu_autotune_level": 1}
+    assert parallel.compiler_options(config.parallel, program.mesh) == {}
+    state = program.init_state()
+    monkeypatch.setattr(parallel, "compiler_options", lambda *_: {"xla_that_is_not_there": 1})
+    with pytest.raises(Exception, match="xla_that_is_not_there"):
+        Program(_config(config), 10).train_step(state, batch)
 
 
 def test_state_is_donated(config, batch):
