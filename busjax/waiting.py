@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import NoReturn, TextIO, TypeVar
 
-_UNTOLD = 3  # seconds that need no word
+_UNTOLD = 2  # seconds that need no word on a terminal
+_UNTOLD_IN_FILES = 10  # and elsewhere, where nobody waits for a sign of life
 _TICK = 1  # seconds between two of the counter's
 _TO_THE_END = "\x1b[K"  # clears a terminal's line
 _ALARM_AFTER = 30  # seconds, long before XLA finds that it takes long
@@ -59,10 +60,10 @@ def waiting(what: str, stream: TextIO | None = None) -> Iterator[None]:
 
     Args:
         what: such as 'compiling the train step'.
-        stream: None: standard output.
+        stream: None: standard error.
     """
     over = threading.Event()
-    shown = threading.Thread(target=_show, args=(what, stream or sys.stdout, over), daemon=True)
+    shown = threading.Thread(target=_show, args=(what, stream or sys.stderr, over), daemon=True)
     shown.start()
     try:
         yield
@@ -73,9 +74,9 @@ def waiting(what: str, stream: TextIO | None = None) -> Iterator[None]:
 
 def _show(what: str, stream: TextIO, over: threading.Event) -> None:
     start = time.monotonic()
-    if over.wait(_UNTOLD):
-        return
     is_terminal = stream.isatty()
+    if over.wait(_UNTOLD if is_terminal else _UNTOLD_IN_FILES):
+        return
     if not is_terminal:
         print(f"{what} ...", file=stream, flush=True)
     with contextlib.ExitStack() as stack:

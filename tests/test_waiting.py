@@ -18,6 +18,7 @@ class Terminal(io.StringIO):
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     monkeypatch.setattr(waiting, "_UNTOLD", 0.02)
+    monkeypatch.setattr(waiting, "_UNTOLD_IN_FILES", 0.02)
     monkeypatch.setattr(waiting, "_TICK", 0.02)
 
 

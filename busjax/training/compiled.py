@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from busjax import waiting
 from busjax.models import network as networks
 from busjax.models.prediction import Ensemble
-from busjax.training import optim, parallel, steps
+from busjax.training import optim, parallel, processes, steps
 from busjax.training.hyperparameters import Form, Hyperparameters
 from busjax.training.steps import AXIS, TrainState
 
@@ -77,7 +77,7 @@ class Compiled:
             return {"train": self.train_step, "evaluation": self.eval_step}[name]
         executable = self._start(name, batch_size, numbers, members)
         if not executable.done():
-            with waiting.waiting(f"compiling the {name} step"):
+            with processes.waiting_for(f"compiling the {name} step"):
                 futures.wait([executable])
         return executable.result()
 

@@ -21,6 +21,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from busjax import waiting
 from busjax.errors import AGAIN, UserError, tell
 
 _LONGEST_TEXT = 4096  # bytes that a process may tell the others
@@ -113,6 +114,11 @@ def alone() -> bool:
 def is_first() -> bool:
     """Whether this process writes the files of the run."""
     return jax.process_index() == 0
+
+
+def waiting_for(what: str) -> contextlib.AbstractContextManager[None]:
+    """As `waiting.waiting`, said by the first process alone."""
+    return waiting.waiting(what) if is_first() else contextlib.nullcontext()
 
 
 def together(work: Callable[[], _T]) -> _T:

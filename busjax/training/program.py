@@ -11,9 +11,8 @@ import numpy as np
 from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
-from busjax import waiting
 from busjax.models.prediction import Ensemble
-from busjax.training import initial, parallel
+from busjax.training import initial, parallel, processes
 from busjax.training.compiled import compiled
 from busjax.training.hyperparameters import Hyperparameters, form_of, hyperparameters_of
 from busjax.training.steps import TrainState
@@ -89,7 +88,7 @@ class Program:
             UserError: published weights or the run to start from are missing, or do not fit.
         """
         config = self._config
-        with waiting.waiting("compiling what draws the initial weights"):
+        with processes.waiting_for("compiling what draws the initial weights"):
             variables = jax.device_get(self._compiled.draw(self._numbers.seed))
         if config.model.encoder_weights:
             variables = initial.with_encoder(variables, config.model)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,18 +23,16 @@ def read(name: str, size: int, make: Callable[[], np.ndarray]) -> np.ndarray:
     folder = _folder() if size <= _LARGEST_SIDE else None
     if folder is None:
         return make()
-    path = folder / f"{name}_{size}.npy"
-    try:
-        found = np.load(path)
-        if found.shape == (2, size, size) and found.dtype == np.uint8:
-            return found
-    except (OSError, ValueError, EOFError):  # missing, or hurt
-        pass
+    # Plain bytes: several threads read, and numpy's own format parses Python, which CPython 3.11
+    # may fail to do in two threads at once (its issue 106905).
+    path = folder / f"{name}_{size}.bytes"
+    with contextlib.suppress(OSError):  # it is missing
+        found = np.fromfile(path, np.uint8)
+        if found.size == 2 * size * size:  # whole
+            return found.reshape(2, size, size)
     made = make()
-    content = io.BytesIO()
-    np.save(content, made)
     with contextlib.suppress(OSError):  # a full disk: nothing is lost
-        files.replace(epath.Path(path), content.getvalue())
+        files.replace(epath.Path(path), made.tobytes())
     return made
 
 
@@ -47,5 +44,5 @@ def _folder() -> Path | None:
         told.update(path.read_bytes())
     folder = cache.folder("phantoms", told.hexdigest()[:16])
     if folder is not None:
-        cache.prune(folder, "*.npy", _LARGEST)
+        cache.prune(folder, "*.bytes", _LARGEST)
     return folder
