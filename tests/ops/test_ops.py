@@ -264,3 +264,26 @@ def test_portable_operations_are_the_reference(name: str, shape: tuple[int, ...]
     got, want = getattr(portable, name)(x), getattr(reference, name)(x)
     assert got.shape == want.shape
     assert _error(np.asarray(got), np.asarray(want)) < 1e-6
+
+
+@pytest.mark.parametrize("name", ["reference", "cpu", "portable"])
+@pytest.mark.parametrize(("channels", "out"), [(3, 3), (8, 1)])
+def test_sums_over_more_than_32768_pixels(
+    name: str, channels: int, out: int, rng: np.random.Generator
+) -> None:
+    """jaxlib 0.10.2 computes a product with a small matrix wrongly from there on (jax issue 39103),
+    where the rows are summed up after it; as XLA optimises for a user."""
+    ops = {"reference": reference, "cpu": cpu, "portable": portable}[name]
+    image = rng.random((1, 184, 184, channels), np.float32)
+    kernel = rng.standard_normal((1, 1, channels, out)).astype(np.float32)
+
+    def squares(image: Any, kernel: Any) -> Any:
+        return jnp.square(ops.unload(ops.conv1x1((ops.load(image, jnp.float32),), kernel))).sum(-1)
+
+    expected = np.square(image.astype(np.float64) @ kernel[0, 0]).sum(-1)
+    jax.config.update("jax_disable_most_optimizations", False)
+    try:
+        found = jax.jit(squares)(image, kernel)
+    finally:
+        jax.config.update("jax_disable_most_optimizations", True)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
