@@ -69,7 +69,9 @@ class _Training:
         self._checkpoints = Checkpoints(workdir)
         stack.callback(self._checkpoints.close)
         self._state, self.done, self.epoch = self._start()
-        self._program.compile_ahead()  # not before: two threads of Python would wait for each other
+        if self.done < epochs:
+            # Not before: two threads of Python would wait for each other.
+            self._program.compile_ahead()
         step = self._step()
         self._history = History(workdir, self.done + 1, step)
         stack.callback(self._history.close)

@@ -71,6 +71,17 @@ def test_steps_compile_once(fields, train, tmp_path, caplog, monkeypatch):
         assert names.count(name) == times
 
 
+def test_a_run_that_has_ended_compiles_no_train_step(config, train, tmp_path, caplog):
+    config.model.depth, config.train.epochs = 1, 1
+    train(config, tmp_path)
+    program.compiled.cache_clear()
+    with logged_compiles(), caplog.at_level(logging.WARNING):
+        train(config, tmp_path)
+    names = compiled(caplog)
+    assert names.count("train_step") == 0
+    assert names.count("eval_step") == 1
+
+
 def test_folds_seeds_rates_and_lengths_share_what_is_compiled(config, tmp_path, caplog):
     config.model.depth, config.cv.folds = 1, 2
     with logged_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
