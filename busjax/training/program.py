@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 from ml_collections import ConfigDict
 
 from busjax.models.prediction import Ensemble
-from busjax.training import initial, parallel, processes
+from busjax.training import flat, initial, parallel, processes
 from busjax.training.compiled import compiled
 from busjax.training.hyperparameters import Hyperparameters, form_of, hyperparameters_of
 from busjax.training.steps import TrainState
@@ -122,7 +122,8 @@ class Program:
 
     def evaluated(self, state: TrainState) -> Any:
         """The variables that evaluation uses, as numpy arrays that outlive the state."""
-        return jax.tree.map(np.copy, jax.device_get(state).evaluated)
+        # Cut on the host, where it is free; the optimiser's moments stay on the devices.
+        return jax.tree.map(np.copy, flat.unflatten(jax.device_get(state.weights)))
 
     def evaluate(
         self, ensemble: Ensemble, batches: Iterable[dict[str, np.ndarray]]

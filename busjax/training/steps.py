@@ -44,10 +44,15 @@ class TrainState:
     ema: Any
 
     @property
-    def evaluated(self) -> Any:
-        """The variables that evaluation uses: the averaged weights where there are any."""
+    def weights(self) -> Any:
+        """What evaluation uses, laid out as the state is: averaged where there is an average."""
         params = self.params["network"] if self.ema is None else self.ema
-        return {"params": params.tree, "batch_stats": self.batch_stats}
+        return {"params": params, "batch_stats": self.batch_stats}
+
+    @property
+    def evaluated(self) -> Any:
+        """The variables that evaluation uses, tensor by tensor."""
+        return flat.unflatten(self.weights)
 
 
 def init_variables(network: MultiTaskNet, seed: Array, shape: tuple[int, int, int]) -> Any:
