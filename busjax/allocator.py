@@ -15,6 +15,8 @@ _TUNABLES = {
     "glibc.malloc.mmap_threshold": 4_000_000_000,
     "glibc.malloc.trim_threshold": 16_000_000_000,
     "glibc.malloc.top_pad": 268_435_456,
+    # The arenas of other threads end at 64 MiB; what is larger would be mapped anew each time.
+    "glibc.malloc.arena_max": 1,
 }
 _ACCELERATORS = ("/dev/nvidia0", "/dev/accel0", "/dev/vfio/0", "/dev/kfd")
 

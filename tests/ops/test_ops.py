@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from busjax.ops import cpu, portable, reference, select
-from busjax.ops.cpu import layout
+from busjax.ops.cpu import convolution
 
 # name: (operation on (ops, features, parameters), shapes of the images in, shapes of parameters).
 # A feature that an operation gives out is projected on random numbers, so that one gradient
@@ -212,14 +212,36 @@ def test_select_takes_the_fast_operations_on_a_cpu() -> None:
     assert select("reference") is reference
 
 
+@pytest.fixture
+def one_image_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolution, "_CACHE_BYTES", 1)
+    monkeypatch.setattr(convolution, "_MOST_BYTES", 1)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16])
 def test_conv3x3_one_image_at_a_time_agrees_with_all_at_once(
-    monkeypatch: pytest.MonkeyPatch,
+    dtype: Any, request: pytest.FixtureRequest
 ) -> None:
     case = CASES["conv3x3 several inputs"]
-    want = _value_and_gradients(cpu, case, jnp.float32)
-    monkeypatch.setattr(layout, "_CACHE_BYTES", 1)
-    for got, expected in zip(_value_and_gradients(cpu, case, jnp.float32), want, strict=True):
+    want = _value_and_gradients(cpu, case, dtype)
+    request.getfixturevalue("one_image_at_a_time")
+    for got, expected in zip(_value_and_gradients(cpu, case, dtype), want, strict=True):
         assert _error(got, expected) < 1e-6
+
+
+def test_a_loop_over_images_widens_no_whole_feature(one_image_at_a_time: None) -> None:
+    x = jnp.zeros((5, 3, 8, 12), jnp.bfloat16)
+    kernel = jnp.zeros((3, 3, 5, 7))
+
+    def gradients(x: jax.Array, kernel: jax.Array) -> Any:
+        y, pull_back = jax.vjp(lambda x, k: cpu.conv3x3((x,), k), x, kernel)
+        return y, pull_back(y)
+
+    text = jax.jit(gradients).lower(x, kernel).compile().as_text()
+    assert "while" in text
+    assert "u16[5,3,8,12]" in text
+    assert "f32[5,3,8,12]" not in text
+    assert "f32[7,3,8,12]" not in text
 
 
 def test_batch_norm_over_two_devices_agrees_with_one() -> None:

@@ -15,10 +15,6 @@ from busjax.ops.interface import Array, Dtype, Feature
 # Parts of an image that are summed side by side: 8 took half the time of 32, a third of 128.
 _STRIPS = 8
 
-# What a loop over images may touch at a time. With 32 MiB of third-level cache 1 to 6 MiB are
-# alike, 12 takes a tenth longer at 16 channels, all images at once half as long again.
-_CACHE_BYTES = 6 * 2**20
-
 
 def load(image: Array, dtype: Dtype) -> Feature:
     return image.transpose(3, 0, 1, 2).astype(dtype)
@@ -71,25 +67,32 @@ def join(xs: Sequence[Array], axis: int) -> Array:
 
 
 def map_images(
-    function: Callable[..., tuple[Any, Any]], features: Sequence[Feature], image_bytes: int
+    function: Callable[..., tuple[Any, Any]],
+    features: Sequence[Feature],
+    image_bytes: int,
+    most_bytes: int,
 ) -> tuple[Any, Any]:
-    """Applies a function to a few images at a time, as many as fit the cache.
+    """Applies a function to as many images at a time as need `most_bytes` together.
 
     The function takes the features' parts and returns features, which are joined again, and
     totals, which are added up. `image_bytes`: what it needs for one image. No derivative.
     """
     b = features[0].shape[1]
-    fits = max(1, _CACHE_BYTES // image_bytes)
+    fits = max(1, most_bytes // image_bytes)
     images = max(n for n in range(1, b + 1) if b % n == 0 and n <= fits)
     if images == b:
         return function(*features)
 
+    bits = [as_bits(x) for x in features]
+
     def step(i: Array, carry: tuple[Any, Any]) -> tuple[Any, Any]:
         def put(y: Array, part: Array) -> Array:
-            return lax.dynamic_update_slice_in_dim(y, as_bits(part), i * images, 1)
+            # The barrier: what is computed while it is put in place is computed on one core.
+            part = lax.optimization_barrier(as_bits(part))
+            return lax.dynamic_update_slice_in_dim(y, part, i * images, 1)
 
         done, totals = carry
-        parts = (lax.dynamic_slice_in_dim(x, i * images, images, 1) for x in features)
+        parts = (from_bits(lax.dynamic_slice_in_dim(x, i * images, images, 1)) for x in bits)
         new, addends = function(*parts)
         return jax.tree.map(put, done, new), jax.tree.map(jnp.add, totals, addends)
 
