@@ -101,10 +101,11 @@ def _network(predictor: load.Predictor, ops: str) -> Network:
     model.update({"ops": ops, "dtype": "float32"})
     flips = predictor.config.inference.flips
     built = networks.build(model)
+    ensemble = prediction.folded(built, predictor.ensemble)
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        found = prediction.predict(built, predictor.ensemble, channels, flips)
+        found = prediction.predict(built, ensemble, channels, flips)
         return found.mask, found.classes
 
     return network

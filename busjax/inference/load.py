@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -62,7 +62,6 @@ class Predictor:
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         ensemble: the variables of its flax module, and their calibration.
-        compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
     """
 
     def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
@@ -90,9 +89,14 @@ class Predictor:
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
-        self.compute = jax.jit(
+        self._folded = prediction.folded(network, self.ensemble)
+        self._delivered = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )
+
+    def compute(self, images: np.ndarray) -> prediction.Prediction:
+        """What the networks say of images (b, S, S, C) float32 in [0, 1], on the device."""
+        return cast(prediction.Prediction, self._delivered(self._folded, images))
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
@@ -129,7 +133,7 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self.compute(self.ensemble, batch))
+        found = jax.device_get(self.compute(batch))
         return found.mask[..., 0], found.classes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 
 import flax.linen as nn
 import jax
@@ -38,6 +39,28 @@ class BlockSpec:
     axis_name: str | None = None
 
 
+FOLDED = "folded"
+"""The collection of kernels and shifts that batch norms with fixed statistics are folded into."""
+
+Convolve = Callable[[Array | None], Feature]
+"""A convolution that multiplies its output channels by (C,), or by nothing where given None."""
+
+
+def kept_ready(module: nn.Module, name: str, compute: Callable[[], Array]) -> Array:
+    """What `compute` gives, or what `prediction.folded` has computed before."""
+    if module.has_variable(FOLDED, name):
+        return module.get_variable(FOLDED, name)
+    value = compute()
+    if not module.is_initializing():
+        module.sow(FOLDED, name, value, reduce_fn=lambda _, new: new, init_fn=lambda: None)
+    return value
+
+
+def scaled(module: nn.Module, kernel: Array, scale: Array | None) -> Array:
+    """A module's kernel (..., O) times `scale` (O,)."""
+    return kernel if scale is None else kept_ready(module, "kernel", lambda: kernel * scale)
+
+
 class Conv(nn.Module):
     """3x3 ('same') or 1x1 convolution over one or several inputs, as if they were concatenated.
 
@@ -51,45 +74,56 @@ class Conv(nn.Module):
     use_bias: bool = False
 
     @nn.compact
-    def __call__(self, *xs: Feature) -> Feature:
+    def __call__(self, *xs: Feature, scale: Array | None = None) -> Feature:
+        """Takes the inputs, and a factor (C,) of each output channel, before the bias."""
         channels = sum(self.ops.shape(x)[-1] for x in xs)
         kernel = self.param("kernel", _he_normal, (self.size, self.size, channels, self.features))
         convolve = {3: self.ops.conv3x3, 1: self.ops.conv1x1}[self.size]
-        y = convolve(xs, kernel)
+        y = convolve(xs, scaled(self, kernel, scale))
         if not self.use_bias:
             return y
         return self.ops.add_bias(y, self.param("bias", nn.initializers.zeros, (self.features,)))
 
+    def of(self, *xs: Feature) -> Convolve:
+        """The convolution of these inputs, to be given to a norm."""
+        return lambda scale: self(*xs, scale=scale)
+
 
 class NormAct(nn.Module):
-    """Batch, group or instance norm followed by a (leaky) ReLU.
+    """Batch, group or instance norm of a convolution, followed by a (leaky) ReLU.
 
     Batch norm (Ioffe 2015, arXiv:1502.03167) averages over the whole batch on all devices of
-    `spec.axis_name`; group norm (Wu 2018, arXiv:1803.08494) and instance norm per image.
+    `spec.axis_name`; group norm (Wu 2018, arXiv:1803.08494) and instance norm per image. A batch
+    norm whose statistics are fixed is folded: its factor scales the kernel, a shift is left.
     """
 
     spec: BlockSpec
     epsilon: float = 1e-5
 
     @nn.compact
-    def __call__(self, x: Feature, train: bool) -> Feature:
+    def __call__(self, convolve: Convolve, channels: int, train: bool) -> Feature:
+        """Takes the convolution, and the number of its output channels."""
         ops, slope = self.spec.ops, self.spec.activation_slope
-        channels = ops.shape(x)[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
         if self.spec.norm != "batch":
             instance = self.spec.norm == "instance"
             groups = channels if instance else math.gcd(self.spec.norm_groups, channels)
-            return ops.group_norm_act(x, scale, bias, groups, slope, self.epsilon)
-        mean, variance = self._batch_statistics(x, channels, train)
-        factor = scale * jax.lax.rsqrt(variance + self.epsilon)
-        return ops.scale_shift_act(x, factor, bias - mean * factor, slope)
-
-    def _batch_statistics(self, x: Feature, channels: int, train: bool) -> tuple[Array, Array]:
+            return ops.group_norm_act(convolve(None), scale, bias, groups, slope, self.epsilon)
         running_mean = self.variable("batch_stats", "mean", jnp.zeros, (channels,))
         running_variance = self.variable("batch_stats", "variance", jnp.ones, (channels,))
         if not train:
-            return running_mean.value, running_variance.value
+            factor = scale * jax.lax.rsqrt(running_variance.value + self.epsilon)
+            shift = kept_ready(self, "shift", lambda: bias - running_mean.value * factor)
+            return ops.scale_shift_act(convolve(factor), jnp.ones_like(shift), shift, slope)
+        x = convolve(None)
+        mean, variance = self._batch_statistics(x, running_mean, running_variance)
+        factor = scale * jax.lax.rsqrt(variance + self.epsilon)
+        return ops.scale_shift_act(x, factor, bias - mean * factor, slope)
+
+    def _batch_statistics(
+        self, x: Feature, running_mean: nn.Variable, running_variance: nn.Variable
+    ) -> tuple[Array, Array]:
         mean, mean_square = self.spec.ops.batch_moments(x)
         if self.is_initializing():
             return mean, mean_square - jnp.square(mean)
@@ -160,10 +194,10 @@ class ConvBlock(nn.Module):
 
     @nn.compact
     def __call__(self, *xs: Feature, train: bool) -> Feature:
-        x = Conv(self.spec.ops, self.features, size=3, name="conv_0")(*xs)
-        x = NormAct(self.spec, name="norm_0")(x, train)
-        x = Conv(self.spec.ops, self.features, size=3, name="conv_1")(x)
-        x = NormAct(self.spec, name="norm_1")(x, train)
+        conv = Conv(self.spec.ops, self.features, size=3, name="conv_0").of(*xs)
+        x = NormAct(self.spec, name="norm_0")(conv, self.features, train)
+        conv = Conv(self.spec.ops, self.features, size=3, name="conv_1").of(x)
+        x = NormAct(self.spec, name="norm_1")(conv, self.features, train)
         return ChannelDropout(self.spec.ops, self.spec.dropout, self.spec.axis_name)(x, train)
 
 

@@ -12,7 +12,7 @@ import math
 import flax.linen as nn
 import jax.numpy as jnp
 
-from busjax.models.blocks import BlockSpec, Conv, ConvBlock, NormAct
+from busjax.models.blocks import BlockSpec, Conv, ConvBlock, Convolve, NormAct, scaled
 from busjax.ops.interface import Array, Dtype, Feature
 
 STRIDES = (1, 2, 4, 8, 16, 32)
@@ -127,8 +127,12 @@ class Stem(nn.Module):
         padded = jnp.pad(image, ((0, 0), (0, 1), (0, 1), (0, 0)))
         taps = [padded[:, i : i + h : 2, j : j + w : 2] for i in range(3) for j in range(3)]
         x = self.spec.ops.load(jnp.concatenate(taps, -1), self.dtype)
-        x = self.spec.ops.conv1x1((x,), kernel.reshape(1, 1, 9 * c, _STEM))
-        return NormReLU6(self.spec, name="norm")(x, train)
+
+        def convolve(scale: Array | None) -> Feature:
+            weights = scaled(self, kernel.reshape(1, 1, 9 * c, _STEM), scale)
+            return self.spec.ops.conv1x1((x,), weights)
+
+        return NormReLU6(self.spec, name="norm")(convolve, _STEM, train)
 
 
 class Block(nn.Module):
@@ -144,15 +148,19 @@ class Block(nn.Module):
         before, channels = x, ops.shape(x)[-1]
         hidden = channels * stage.expansion
         if stage.expansion != 1:
-            x = Conv(ops, hidden, size=1, name="expand")(x)
-            x = NormReLU6(self.spec, name="expand_norm")(x, train)
-        shape = (stage.kernel, stage.kernel, 1, hidden)
-        kernel = self.param("kernel", _depthwise_normal, shape)
-        x = ops.depthwise_conv(x, kernel, self.stride)
-        x = NormReLU6(self.spec, name="norm")(x, train)
-        x = Conv(ops, stage.channels, size=1, name="project")(x)
-        x = NormAct(_batch_norm(self.spec, slope=1.0), _EPSILON, name="project_norm")(x, train)
+            expand = Conv(ops, hidden, size=1, name="expand").of(x)
+            x = NormReLU6(self.spec, name="expand_norm")(expand, hidden, train)
+        x = NormReLU6(self.spec, name="norm")(self._depthwise(x, hidden), hidden, train)
+        project = Conv(ops, stage.channels, size=1, name="project").of(x)
+        norm = NormAct(_batch_norm(self.spec, slope=1.0), _EPSILON, name="project_norm")
+        x = norm(project, stage.channels, train)
         return x + before if self.stride == 1 and channels == stage.channels else x
+
+    def _depthwise(self, x: Feature, channels: int) -> Convolve:
+        shape = (self.stage.kernel, self.stage.kernel, 1, channels)
+        kernel = self.param("kernel", _depthwise_normal, shape)
+        ops, stride = self.spec.ops, self.stride
+        return lambda scale: ops.depthwise_conv(x, scaled(self, kernel, scale), stride)
 
 
 class NormReLU6(nn.Module):
@@ -161,9 +169,9 @@ class NormReLU6(nn.Module):
     spec: BlockSpec
 
     @nn.compact
-    def __call__(self, x: Feature, train: bool) -> Feature:
+    def __call__(self, convolve: Convolve, channels: int, train: bool) -> Feature:
         spec = _batch_norm(self.spec, slope=0.0)
-        return jnp.minimum(NormAct(spec, _EPSILON, name="norm")(x, train), 6.0)
+        return jnp.minimum(NormAct(spec, _EPSILON, name="norm")(convolve, channels, train), 6.0)
 
 
 def _batch_norm(spec: BlockSpec, slope: float) -> BlockSpec:

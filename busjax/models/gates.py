@@ -23,14 +23,15 @@ class GateUnit(nn.Module):
     def __call__(self, x: Feature, coarser: Feature, train: bool) -> Feature:
         ops = self.spec.ops
         channels = ops.shape(x)[-1]
-        hidden = Conv(ops, max(channels // 8, 1), size=3, name="squeeze")(x)
-        hidden = NormAct(self.spec, name="squeeze_norm")(hidden, train)
+        squeezed = max(channels // 8, 1)
+        squeeze = Conv(ops, squeezed, size=3, name="squeeze").of(x)
+        hidden = NormAct(self.spec, name="squeeze_norm")(squeeze, squeezed, train)
         s = jax.nn.sigmoid(Conv(ops, 2, size=3, use_bias=True, name="score")(hidden))
         a, m = ops.spatial_mean(s)[:, :1], ops.spatial_max(s)[:, 1:]
         self.sow("intermediates", "a", a)
         self.sow("intermediates", "m", m)
-        x = Conv(ops, channels, size=3, name="conv")(ops.scale_channels(x, a + m))
-        return NormAct(self.spec, name="norm")(x, train)
+        conv = Conv(ops, channels, size=3, name="conv").of(ops.scale_channels(x, a + m))
+        return NormAct(self.spec, name="norm")(conv, channels, train)
 
 
 class AttentionGate(nn.Module):

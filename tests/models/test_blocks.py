@@ -7,12 +7,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from busjax.models.blocks import ChannelDropout, Conv, ConvBlock, Dropout, NormAct, Up
 
 
 def _feature(rng, *shape):
     return jnp.asarray(rng.standard_normal(shape), jnp.float32)
+
+
+def _of(x):
+    """A convolution that gives x."""
+    return lambda scale: x if scale is None else x * scale
 
 
 @pytest.mark.parametrize("size", [1, 3])
@@ -30,9 +36,9 @@ def test_convolution_of_several_inputs_is_that_of_their_concatenation(spec, rng,
 def test_batch_norm_by_hand(spec):
     x = jnp.array([1.0, 3.0, 5.0, 7.0]).reshape(2, 1, 2, 1)  # mean 4, variance 5
     norm = NormAct(spec, epsilon=0.0)
-    variables = norm.init(jax.random.key(0), x, True)
+    variables = norm.init(jax.random.key(0), _of(x), x.shape[-1], True)
     variables["params"]["bias"] = jnp.array([1.0])
-    y, updated = norm.apply(variables, x, True, mutable=["batch_stats"])
+    y, updated = norm.apply(variables, _of(x), 1, True, mutable=["batch_stats"])
     expected = np.maximum((np.array([1, 3, 5, 7]) - 4) / np.sqrt(5) + 1, 0)
     np.testing.assert_allclose(y.ravel(), expected, rtol=1e-5, atol=1e-6)
     # 0.9 of the old (0 and 1) and 0.1 of the new.
@@ -45,9 +51,27 @@ def test_batch_norm_evaluates_with_running_statistics(spec, rng):
     norm = NormAct(spec, epsilon=0.0)
     stats = {"mean": jnp.array([1.0, 2.0, 3.0]), "variance": jnp.array([4.0, 1.0, 0.25])}
     params = {"scale": jnp.ones(3), "bias": jnp.zeros(3)}
-    y = norm.apply({"params": params, "batch_stats": stats}, x, False)
+    y = norm.apply({"params": params, "batch_stats": stats}, _of(x), 3, False)
     expected = np.maximum((x - stats["mean"]) / np.sqrt(stats["variance"]), 0)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_fixed_norms_folded_into_the_convolutions_change_nothing(spec, rng):
+    x = _feature(rng, 2, 8, 8, 3)
+    block = ConvBlock(spec, 5)
+    variables = block.init(jax.random.key(0), x, train=False)
+    drawn = jax.tree.map(lambda v: jnp.asarray(rng.random(v.shape) + 0.1, jnp.float32), variables)
+    y = x
+    for n in range(2):
+        y = lax.conv_general_dilated(
+            y, drawn["params"][f"conv_{n}"]["kernel"], (1, 1), "SAME",
+            dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        )  # fmt: skip
+        norm, seen = drawn["params"][f"norm_{n}"], drawn["batch_stats"][f"norm_{n}"]
+        y = (y - seen["mean"]) / np.sqrt(seen["variance"] + 1e-5) * norm["scale"] + norm["bias"]
+        y = jnp.maximum(y, 0)
+    found = block.apply(drawn, x, train=False)
+    np.testing.assert_allclose(found, y, rtol=1e-5, atol=1e-5 * float(jnp.abs(y).max()))
 
 
 @pytest.mark.parametrize("kind", ["group", "instance"])
@@ -55,10 +79,12 @@ def test_norms_per_image_do_not_mix_images(spec, rng, kind):
     spec = dataclasses.replace(spec, norm=kind)
     x = _feature(rng, 3, 4, 4, 4)
     norm = NormAct(spec)
-    variables = norm.init(jax.random.key(0), x, True)
+    variables = norm.init(jax.random.key(0), _of(x), x.shape[-1], True)
     assert "batch_stats" not in variables
     chex.assert_trees_all_close(
-        norm.apply(variables, x, True)[1:], norm.apply(variables, x[1:], True), atol=1e-6
+        norm.apply(variables, _of(x), 4, True)[1:],
+        norm.apply(variables, _of(x[1:]), 4, True),
+        atol=1e-6,
     )
 
 
@@ -66,7 +92,9 @@ def test_instance_norm_makes_every_channel_standard(spec, rng):
     spec = dataclasses.replace(spec, norm="instance", activation_slope=1.0)
     x = 5 + 3 * _feature(rng, 2, 8, 8, 4)
     norm = NormAct(spec)
-    y = norm.apply(norm.init(jax.random.key(0), x, True), x, True)
+    y = norm.apply(
+        norm.init(jax.random.key(0), _of(x), x.shape[-1], True), _of(x), x.shape[-1], True
+    )
     np.testing.assert_allclose(y.mean((1, 2)), np.zeros((2, 4)), atol=1e-4)
     np.testing.assert_allclose(y.std((1, 2)), np.ones((2, 4)), atol=1e-3)
 
@@ -75,7 +103,9 @@ def test_group_norm_takes_a_number_of_groups_that_divides(spec, rng):
     spec = dataclasses.replace(spec, norm="group", norm_groups=8)
     x = _feature(rng, 1, 4, 4, 12)  # 4 groups of 3
     norm = NormAct(spec)
-    y = norm.apply(norm.init(jax.random.key(0), x, True), x, True)
+    y = norm.apply(
+        norm.init(jax.random.key(0), _of(x), x.shape[-1], True), _of(x), x.shape[-1], True
+    )
     assert jnp.isfinite(y).all()
 
 

@@ -84,7 +84,11 @@ def test_relu6_and_linear_projection(spec, rng):
     """Hidden values stay in [0, 6]; what a block gives on is not clipped."""
     x = 40 * jnp.asarray(rng.standard_normal((2, 4, 4, 8)), jnp.float32)
     norm = lite.NormReLU6(spec)
-    y = norm.apply(norm.init(KEYS, x, train=False), x, train=False)
+
+    def convolve(scale):
+        return x if scale is None else x * scale
+
+    y = norm.apply(norm.init(KEYS, convolve, 8, train=False), convolve, 8, train=False)
     np.testing.assert_allclose(y, jnp.clip(x / np.sqrt(1 + 1e-3), 0, 6), rtol=1e-5)
     block = lite.Block(spec, lite.Stage(1, 3, 1, 6, 8), 1)
     z = block.apply(block.init(KEYS, x, train=False), x, train=False)
