@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from etils import epath
+from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.classes import CLASSES
@@ -35,6 +36,7 @@ from busjax.evaluation import results
 from busjax.inference import NOTE, load
 from busjax.models import network as networks
 from busjax.models import prediction
+from busjax.models.prediction import Ensemble
 
 FOLDER = "export"
 TOLERANCE = 1e-4
@@ -74,7 +76,9 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
             network (then nothing is left).
     """
     predictor = load.load(workdir)
-    network, reference = (_network(predictor, ops) for ops in ("portable", "reference"))
+    network, reference = (
+        network_of(predictor.config, predictor.ensemble, ops) for ops in ("portable", "reference")
+    )
     size = predictor.image_size
     facts = _facts(predictor)
     images = _images(workdir, size)
@@ -95,17 +99,16 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
     return folder / local.name, difference
 
 
-def _network(predictor: load.Predictor, ops: str) -> Network:
-    """The network in float32 and these operations, whatever it was trained with."""
-    model = predictor.config.model.copy_and_resolve_references()
+def network_of(config: ConfigDict, ensemble: Ensemble, ops: str) -> Network:
+    """The networks of a configuration in float32 and these operations, whatever trained them."""
+    model = config.model.copy_and_resolve_references()
     model.update({"ops": ops, "dtype": "float32"})
-    flips = predictor.config.inference.flips
     built = networks.build(model)
-    ensemble = prediction.folded(built, predictor.ensemble)
+    folded = prediction.folded(built, ensemble)
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        found = prediction.predict(built, ensemble, channels, flips)
+        found = prediction.predict(built, folded, channels, config.inference.flips)
         return found.mask, found.classes
 
     return network

@@ -12,7 +12,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from busjax.benchmark.peers.network import MultiTaskNet
-from busjax.models.network import activation_dtype
 
 
 def trainer(config: ConfigDict, batch: Mapping[str, np.ndarray]) -> Callable[[], float]:
@@ -83,5 +82,5 @@ def _channels_last(x: np.ndarray) -> Any:
 
 
 def _autocast(config: ConfigDict) -> Any:
-    dtype = activation_dtype(config.model.dtype)
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == np.dtype("bfloat16"))
+    enabled = config.model.dtype == "bfloat16"
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)

@@ -1,0 +1,43 @@
+"""The machine that figures were measured on, in a line."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+
+_UNITS = {  # flags of /proc/cpuinfo that decide about speed, the widest first
+    "amx_bf16": "AMX-BF16",
+    "avx512_bf16": "AVX-512-BF16",
+    "avx512f": "AVX-512",
+    "avx2": "AVX2",
+}
+_LIBRARIES = ("jax", "torch", "onnxruntime")
+_LIMITS = ("XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
+
+
+def describe() -> str:
+    """Processor, cores, vector units, Python, libraries, and variables that hold units back."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    parts = [_processor(), f"{cores} cores", f"Python {platform.python_version()}"]
+    for name in _LIBRARIES:
+        try:
+            parts.append(f"{name} {importlib.metadata.version(name)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    parts += [f"{name}={os.environ[name]}" for name in _LIMITS if os.environ.get(name)]
+    return ", ".join(parts)
+
+
+def _processor() -> str:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
+    except OSError:
+        return platform.processor() or sys.platform
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    values = {name.strip(): value.strip() for name, value in fields.items()}
+    flags = set(values.get("flags", "").split())
+    units = [title for flag, title in _UNITS.items() if flag in flags]
+    return f"{values.get('model name', platform.machine())} ({', '.join(units) or 'no units'})"
