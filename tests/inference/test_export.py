@@ -41,6 +41,10 @@ ARCHITECTURES = {
 }  # fmt: skip
 
 
+def _network(predictor, ops):
+    return export.network_of(predictor.config, predictor.ensemble, ops)
+
+
 def untrained(**fields):
     """A predictor with random weights, of which only what an export needs is there."""
     config = base.get_config()
@@ -65,8 +69,8 @@ def test_every_architecture(tmp_path, kind, architecture):
     predictor = untrained(**ARCHITECTURES[architecture])
     suffix, convert, run = export.FORMATS[kind]
     path = tmp_path / f"model.{suffix}"
-    convert(export._network(predictor, "portable"), 16, {"note": "text"}, path)
-    exported, network = run(path), export._network(predictor, "reference")
+    convert(_network(predictor, "portable"), 16, {"note": "text"}, path)
+    exported, network = run(path), _network(predictor, "reference")
     images = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
     assert export._difference(network, exported, images) < 1e-5
     mask, classes = exported(images)
@@ -98,7 +102,7 @@ def test_onnx_carries_its_facts(run_folder, tmp_path):
     import onnx
 
     predictor = untrained()
-    export._to_onnx(export._network(predictor, "portable"), 16, {"classes": ["a", "b"]},
+    export._to_onnx(_network(predictor, "portable"), 16, {"classes": ["a", "b"]},
                     tmp_path / "m.onnx")  # fmt: skip
     model = onnx.load(tmp_path / "m.onnx")
     assert {entry.key: entry.value for entry in model.metadata_props} == {"classes": "['a', 'b']"}
@@ -111,7 +115,7 @@ def test_onnx_carries_its_facts(run_folder, tmp_path):
 
 def test_stablehlo_is_for_every_platform(tmp_path):
     path = tmp_path / "model.stablehlo"
-    export._to_stablehlo(export._network(untrained(), "portable"), 16, {}, path)
+    export._to_stablehlo(_network(untrained(), "portable"), 16, {}, path)
     exported = jax.export.deserialize(bytearray(path.read_bytes()))
     assert exported.platforms == ("cpu", "cuda", "tpu")
 
