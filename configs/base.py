@@ -133,7 +133,7 @@ def _loss() -> ConfigDict:
 
 def _optim() -> ConfigDict:
     optim = ConfigDict()
-    optim.learning_rate = 3e-3  # at its peak
+    optim.learning_rate = 2e-3  # at its peak
     optim.final_fraction = 0.01  # of the peak, at the end of the cosine
     optim.warmup_fraction = 0.05  # of all steps, linear from 0
     optim.weight_decay = 1e-4  # AdamW, on kernels only
@@ -147,9 +147,9 @@ def _optim() -> ConfigDict:
 
 def _train() -> ConfigDict:
     train = ConfigDict()
-    train.batch_size = 16  # images a step, over all devices
+    train.batch_size = 8  # images a step, over all devices
     train.eval_batch_size = 32  # images a step when evaluating, over all devices
-    train.epochs = 30  # times all training images are seen
+    train.epochs = 13  # times all training images are seen
     train.init_from = ""  # folder of a run to start from; '': from weights that are drawn
     train.init_parts = "all"  # of that run: 'all' that fits | 'encoder'
     train.checkpoint_epochs = 1  # epochs between two checkpoints

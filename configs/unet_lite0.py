@@ -19,4 +19,5 @@ def get_config() -> ConfigDict:
     config.loss.classification = 0.25
     config.optim.learning_rate = 1e-3
     config.train.epochs = 50
+    config.train.batch_size = 16
     return config

@@ -128,7 +128,7 @@ def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
 def test_folder_of_another_configuration(workdir, config):
     config.optim.learning_rate = 0.5
     with pytest.raises(
-        UserError, match=r"optim\.learning_rate is 0\.003 there and 0\.5 here; .*--workdir"
+        UserError, match=r"optim\.learning_rate is 0\.002 there and 0\.5 here; .*--workdir"
     ):
         run.train_and_evaluate(config, workdir)
 
