@@ -104,11 +104,10 @@ def network_of(config: ConfigDict, ensemble: Ensemble, ops: str) -> Network:
     model = config.model.copy_and_resolve_references()
     model.update({"ops": ops, "dtype": "float32"})
     built = networks.build(model)
-    folded = prediction.folded(built, ensemble)
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        found = prediction.predict(built, folded, channels, config.inference.flips)
+        found = prediction.predict(built, ensemble, channels, config.inference.flips)
         return found.mask, found.classes
 
     return network

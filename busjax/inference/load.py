@@ -61,7 +61,7 @@ class Predictor:
         step: of the checkpoint.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
-        ensemble: the variables of its flax module, and their calibration.
+        ensemble: the variables of its flax module, batch norms folded, and their calibration.
     """
 
     def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
@@ -82,21 +82,21 @@ class Predictor:
         _set(self.config, inference)
         self.step, variables, _ = restore_best(workdir, self.config)
         runs = (*others, *members.folders(self.config.inference))
-        self.ensemble = Ensemble(
-            (variables, *members.of_same_network(self.config, runs)),
-            calibrate.load(workdir, self.config.inference),
-        )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
-        self._folded = prediction.folded(network, self.ensemble)
+        ensemble = Ensemble(
+            (variables, *members.of_same_network(self.config, runs)),
+            calibrate.load(workdir, self.config.inference),
+        )
+        self.ensemble = prediction.folded(network, ensemble)
         self._delivered = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )
 
     def compute(self, images: np.ndarray) -> prediction.Prediction:
         """What the networks say of images (b, S, S, C) float32 in [0, 1], on the device."""
-        return cast(prediction.Prediction, self._delivered(self._folded, images))
+        return cast(prediction.Prediction, self._delivered(self.ensemble, images))
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
