@@ -105,7 +105,7 @@ def _ours_predict(subject: Subject) -> Call:
     compilation.keep()
     config, image = subject.config, batch_of(subject)["image"]
     network = networks.build(config.model)
-    ensemble = prediction.folded(network, _drawn(config))
+    ensemble = jax.device_put(_drawn(config))
     predict = jax.jit(functools.partial(prediction.predict, network))
     return lambda: jax.device_get(predict(ensemble, image))
 

@@ -61,7 +61,7 @@ class Predictor:
         step: of the checkpoint.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
-        ensemble: the variables of its flax module, batch norms folded, and their calibration.
+        ensemble: the variables of its flax module, and their calibration.
     """
 
     def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
@@ -84,12 +84,11 @@ class Predictor:
         runs = (*others, *members.folders(self.config.inference))
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
-        network = networks.build(self.config.model)
-        ensemble = Ensemble(
+        self.ensemble = Ensemble(
             (variables, *members.of_same_network(self.config, runs)),
             calibrate.load(workdir, self.config.inference),
         )
-        self.ensemble = prediction.folded(network, ensemble)
+        network = networks.build(self.config.model)
         self._delivered = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )

@@ -39,26 +39,13 @@ class BlockSpec:
     axis_name: str | None = None
 
 
-FOLDED = "folded"
-"""The collection of kernels and shifts that batch norms with fixed statistics are folded into."""
-
 Convolve = Callable[[Array | None], Feature]
 """A convolution that multiplies its output channels by (C,), or by nothing where given None."""
 
 
-def kept_ready(module: nn.Module, name: str, compute: Callable[[], Array]) -> Array:
-    """What `compute` gives, or what `prediction.folded` has computed before."""
-    if module.has_variable(FOLDED, name):
-        return module.get_variable(FOLDED, name)
-    value = compute()
-    if not module.is_initializing():
-        module.sow(FOLDED, name, value, reduce_fn=lambda _, new: new, init_fn=lambda: None)
-    return value
-
-
-def scaled(module: nn.Module, kernel: Array, scale: Array | None) -> Array:
-    """A module's kernel (..., O) times `scale` (O,)."""
-    return kernel if scale is None else kept_ready(module, "kernel", lambda: kernel * scale)
+def scaled(kernel: Array, scale: Array | None) -> Array:
+    """A kernel (..., O) times `scale` (O,)."""
+    return kernel if scale is None else kernel * scale
 
 
 class Conv(nn.Module):
@@ -79,7 +66,7 @@ class Conv(nn.Module):
         channels = sum(self.ops.shape(x)[-1] for x in xs)
         kernel = self.param("kernel", _he_normal, (self.size, self.size, channels, self.features))
         convolve = {3: self.ops.conv3x3, 1: self.ops.conv1x1}[self.size]
-        y = convolve(xs, scaled(self, kernel, scale))
+        y = convolve(xs, scaled(kernel, scale))
         if not self.use_bias:
             return y
         return self.ops.add_bias(y, self.param("bias", nn.initializers.zeros, (self.features,)))
@@ -114,7 +101,7 @@ class NormAct(nn.Module):
         running_variance = self.variable("batch_stats", "variance", jnp.ones, (channels,))
         if not train:
             factor = scale * jax.lax.rsqrt(running_variance.value + self.epsilon)
-            shift = kept_ready(self, "shift", lambda: bias - running_mean.value * factor)
+            shift = bias - running_mean.value * factor
             return ops.scale_shift_act(convolve(factor), jnp.ones_like(shift), shift, slope)
         x = convolve(None)
         mean, variance = self._batch_statistics(x, running_mean, running_variance)

@@ -129,7 +129,7 @@ class Stem(nn.Module):
         x = self.spec.ops.load(jnp.concatenate(taps, -1), self.dtype)
 
         def convolve(scale: Array | None) -> Feature:
-            weights = scaled(self, kernel.reshape(1, 1, 9 * c, _STEM), scale)
+            weights = scaled(kernel.reshape(1, 1, 9 * c, _STEM), scale)
             return self.spec.ops.conv1x1((x,), weights)
 
         return NormReLU6(self.spec, name="norm")(convolve, _STEM, train)
@@ -160,7 +160,7 @@ class Block(nn.Module):
         shape = (self.stage.kernel, self.stage.kernel, 1, channels)
         kernel = self.param("kernel", _depthwise_normal, shape)
         ops, stride = self.spec.ops, self.stride
-        return lambda scale: ops.depthwise_conv(x, scaled(self, kernel, scale), stride)
+        return lambda scale: ops.depthwise_conv(x, scaled(kernel, scale), stride)
 
 
 class NormReLU6(nn.Module):

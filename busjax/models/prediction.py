@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any, cast
 
 import flax.struct
@@ -11,8 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from busjax.classes import NORMAL
-from busjax.models.blocks import FOLDED
-from busjax.models.network import MultiTaskNet, Outputs, encoder_depth
+from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.refine import refine
 from busjax.ops.interface import Array
 
@@ -62,18 +60,6 @@ class Prediction:
 
     mask: Array
     classes: Array
-
-
-def folded(network: MultiTaskNet, ensemble: Ensemble) -> Ensemble:
-    """The same networks, with batch norms folded into kernels once and not at every call.
-
-    What they say is the same; their parameters stay beside what was made of them.
-    """
-    side = 2 ** encoder_depth(network.model)
-    image = jnp.zeros((1, side, side, network.model.image_channels))
-    fold = jax.jit(functools.partial(network.apply, train=False, mutable=[FOLDED]))
-    members = ({**variables, **fold(variables, image)[1]} for variables in ensemble.members)
-    return ensemble.replace(members=tuple(members))  # type: ignore[attr-defined]
 
 
 def predict(

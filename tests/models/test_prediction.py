@@ -1,6 +1,5 @@
 """Views, members and calibration: values by hand, and neutral where nothing is asked for."""
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,29 +20,6 @@ def test_alone_it_is_the_network(build, architecture, rng):
     found = prediction.predict(net.network, Ensemble((net.variables,)), image)
     np.testing.assert_allclose(found.mask, jax.nn.sigmoid(outputs.mask_logits[0]), atol=1e-5)
     np.testing.assert_allclose(found.classes, jax.nn.softmax(outputs.class_logits), atol=1e-5)
-
-
-def test_folded_once_it_says_the_same(build, architecture, rng):
-    net, image = build(architecture), _image(rng)
-    ensemble = Ensemble((_drawn(net, rng),))
-    folded = prediction.folded(net.network, ensemble)
-    found, expected = (net.predict(e.members[0], image) for e in (folded, ensemble))
-    chex.assert_trees_all_close(found, expected, atol=1e-6)
-
-
-def _drawn(net, rng):
-    return jax.tree.map(lambda v: v + 0.1 * rng.random(v.shape).astype(v.dtype), net.variables)
-
-
-@pytest.mark.parametrize("architecture", ["gated_unet_unit", "unetpp"])
-def test_folded_once_nothing_is_normalised_any_more(build, architecture, rng):
-    net, image = build(architecture), _image(rng)
-    plain = _drawn(net, rng)
-    folded = prediction.folded(net.network, Ensemble((plain,))).members[0]
-    texts = [net.predict.lower(v, image).compile().as_text() for v in (plain, folded)]
-    assert "rsqrt" in texts[0]
-    assert "rsqrt" not in texts[1]
-    assert folded["params"] is plain["params"]
 
 
 @pytest.mark.parametrize("flips", FLIPS)
