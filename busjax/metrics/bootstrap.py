@@ -90,9 +90,11 @@ def interval(values: np.ndarray, coverage: float = COVERAGE) -> tuple[float, flo
 
 def _auc(times: np.ndarray, positive: np.ndarray, score: np.ndarray) -> np.ndarray:
     """Share of the pairs of a positive and a negative that are ranked right; ties count half."""
-    levels, level_of = np.unique(score, return_inverse=True)
-    at_level = np.eye(len(levels))[level_of]
-    positives, negatives = (times * positive) @ at_level, (times * (1 - positive)) @ at_level
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # of each level of the score
+    times, positive = times[:, order], positive[order]
+    positives = np.add.reduceat(times * positive, starts, axis=1)
+    negatives = np.add.reduceat(times * (1 - positive), starts, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives / 2
     return (positives * below).sum(axis=1) / (positives.sum(axis=1) * negatives.sum(axis=1))
 
