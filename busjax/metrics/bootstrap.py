@@ -7,6 +7,7 @@ counts, so that all resamples are scored at once, and two networks on the same o
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -34,14 +35,21 @@ class Measured(NamedTuple):
 
 
 def draw(groups: Sequence[str], resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """How often each image counts in each resample: (resamples, N) int64.
+    """How often each image counts in each resample: (resamples, N) int64, not to be written to.
 
     As many groups are drawn, with replacement, as there are.
     """
+    return _drawn(tuple(groups), resamples, seed)
+
+
+@functools.lru_cache(maxsize=2)  # a table compares many networks on the same images
+def _drawn(groups: tuple[str, ...], resamples: int, seed: int) -> np.ndarray:
     names, member_of = np.unique(np.asarray(groups), return_inverse=True)
     share = np.full(len(names), 1 / len(names))
     times = np.random.default_rng(seed).multinomial(len(names), share, size=resamples)
-    return times[:, member_of]
+    found = times[:, member_of]
+    found.setflags(write=False)
+    return found
 
 
 def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:

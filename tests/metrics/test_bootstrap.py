@@ -55,6 +55,7 @@ def test_groups_stay_whole_and_as_many_are_drawn_as_there_are():
     assert (times[:, [0, 1, 3]].sum(axis=1) == 3).all()
     assert np.abs(times.mean(axis=0) - 1).max() < 0.15
     assert (bootstrap.draw(groups, 500) == times).all()
+    assert not times.flags.writeable  # the next network is scored on the same
     assert (bootstrap.draw(groups, 500, seed=1) != times).any()
 
 
