@@ -72,7 +72,7 @@ def calls(predictor: Predictor, workdir: epath.Path) -> dict[str, Call]:
     images = np.repeat(grey, channels, axis=-1)
 
     def network(count: int) -> Callable[[], object]:
-        return lambda: jax.device_get(predictor.compute(images[:count]))
+        return lambda: jax.device_get(predictor.compute(predictor.ensemble, images[:count]))
 
     found: dict[str, Call] = {
         "reading, 1 image": (1, lambda: predictor(raw[0])),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import jax
 import numpy as np
@@ -62,6 +62,7 @@ class Predictor:
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         ensemble: the variables of its flax module, and their calibration.
+        compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
     """
 
     def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
@@ -82,20 +83,16 @@ class Predictor:
         _set(self.config, inference)
         self.step, variables, _ = restore_best(workdir, self.config)
         runs = (*others, *members.folders(self.config.inference))
-        self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
-        self.image_size: int = self.config.data.image_size
         self.ensemble = Ensemble(
             (variables, *members.of_same_network(self.config, runs)),
             calibrate.load(workdir, self.config.inference),
         )
+        self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
+        self.image_size: int = self.config.data.image_size
         network = networks.build(self.config.model)
-        self._delivered = jax.jit(
+        self.compute = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )
-
-    def compute(self, images: np.ndarray) -> prediction.Prediction:
-        """What the networks say of images (b, S, S, C) float32 in [0, 1], on the device."""
-        return cast(prediction.Prediction, self._delivered(self.ensemble, images))
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.
@@ -132,7 +129,7 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self.compute(batch))
+        found = jax.device_get(self.compute(self.ensemble, batch))
         return found.mask[..., 0], found.classes
 
 

@@ -97,7 +97,7 @@ def test_compiles_a_bounded_number_of_times(run_folder, images):
     predictor = busjax.load(run_folder)
     for count in range(1, 24):
         predictor([images[i % 8] for i in range(count)])
-    assert predictor._delivered._cache_size() == len(inference.BATCH_SIZES)
+    assert predictor.compute._cache_size() == len(inference.BATCH_SIZES)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6000, 6000), (3, 2000)])
