@@ -11,7 +11,7 @@ import filelock
 import jax
 import jaxlib
 
-from busjax import cache
+from busjax import cache, processor
 
 LARGEST = 2**30
 """Bytes of all programs, past which those that were not used for longest are removed."""
@@ -59,14 +59,8 @@ def _hangs() -> bool:
 
 def _machine() -> str:
     """Names what a program is compiled for besides what JAX looks at: versions and processor."""
-    try:
-        told = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-        processor = next(
-            line for line in told.splitlines() if line.startswith(("flags", "Features"))
-        )
-    except (OSError, StopIteration):  # not Linux
-        processor = platform.processor()
-    text = f"{jax.__version__} {jaxlib.__version__} {platform.machine()} {processor}"
+    flags = " ".join(sorted(processor.flags())) or platform.processor()
+    text = f"{jax.__version__} {jaxlib.__version__} {platform.machine()} {flags}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

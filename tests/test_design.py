@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 LAYERS = [
     "configs",
     "busjax.errors busjax.classes busjax.files busjax.logs busjax.allocator busjax.components "
-    "busjax.cache busjax.compilation busjax.waiting",
+    "busjax.cache busjax.processor busjax.compilation busjax.waiting",
     "busjax.data",
     "busjax.ops",
     "busjax.models",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
-import sys
-from pathlib import Path
 
-_UNITS = {  # flags of /proc/cpuinfo that decide about speed, the widest first
+from busjax import processor
+
+_UNITS = {  # flags of the processor that decide about speed, the widest first
     "amx_bf16": "AMX-BF16",
     "avx512_bf16": "AVX-512-BF16",
     "avx512f": "AVX-512",
@@ -32,12 +32,6 @@ def describe() -> str:
 
 
 def _processor() -> str:
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="ignore")
-    except OSError:
-        return platform.processor() or sys.platform
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    values = {name.strip(): value.strip() for name, value in fields.items()}
-    flags = set(values.get("flags", "").split())
-    units = [title for flag, title in _UNITS.items() if flag in flags]
-    return f"{values.get('model name', platform.machine())} ({', '.join(units) or 'no units'})"
+    name = processor.fields().get("model name") or platform.processor() or platform.machine()
+    units = [title for flag, title in _UNITS.items() if flag in processor.flags()]
+    return f"{name} ({', '.join(units) or 'no units'})"
