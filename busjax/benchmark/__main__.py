@@ -113,7 +113,7 @@ def _whole(option: str, text: str) -> int:
 def _check(subject: Subject) -> None:
     try:
         subject.config  # noqa: B018
-    except ModuleNotFoundError as error:
+    except (ModuleNotFoundError, AttributeError) as error:  # no file, or none of a variant
         raise UserError(f"--networks: there is no variant '{subject.network}'") from error
 
 

@@ -49,7 +49,7 @@ class Subject:
         """The variant's configuration with this width, size and dtype, on one device."""
         config = importlib.import_module(f"configs.{self.network}").get_config()
         config.model.width = self.width or config.model.width
-        config.model.dtype = self.dtype
+        config.model.update({"dtype": self.dtype, "encoder_weights": ""})
         config.data.image_size = self.side
         config.train.batch_size = self.batch
         config.parallel.devices = 1
@@ -69,8 +69,9 @@ def batch_of(subject: Subject) -> dict[str, np.ndarray]:
     """Images and masks that are drawn, as the pipeline gives them."""
     rng = np.random.default_rng(0)
     shape = (subject.batch, subject.side, subject.side, 1)
+    grey = rng.random(shape, np.float32)
     return {
-        "image": rng.random(shape, np.float32),
+        "image": np.repeat(grey, subject.config.model.image_channels, axis=-1),
         "mask": (rng.random(shape) > 0.9).astype(np.float32),
         "label": (np.arange(subject.batch) % 3).astype(np.int32),
         "valid": np.ones(subject.batch, np.float32),
@@ -162,7 +163,7 @@ def _onnx_predict(subject: Subject) -> Call:
         path = Path(folder) / "model.onnx"
         export.FORMATS["onnx"][1](network, subject.side, {}, path)
         session = export.run_onnx(path.read_bytes())
-    return lambda: session(image)
+    return lambda: session(image[..., :1])
 
 
 def _onnx_lacks(subject: Subject) -> str:

@@ -73,6 +73,7 @@ def test_a_peer_that_is_missing_is_left_out_and_said(measured, monkeypatch, caps
     ("argument", "message"),
     [
         ("--networks=nothing:4", "there is no variant 'nothing'"),
+        ("--networks=fields:4", "there is no variant 'fields'"),
         ("--networks=unet:wide", "'wide' is no whole number"),
         ("--dtypes=float16", "--dtypes=float16: choose among float32, bfloat16"),
         ("--tasks=sleep", "--tasks=sleep: choose among train, predict"),
@@ -125,6 +126,12 @@ def test_what_a_step_is_given(monkeypatch):
     batch = subjects.batch_of(dataclasses.replace(SMALL, batch=4))
     assert batch["image"].shape == batch["mask"].shape == (4, 16, 16, 1)
     assert set(np.unique(batch["mask"])) == {0, 1}
+
+
+def test_weights_are_drawn_whatever_a_variant_starts_from():
+    config = dataclasses.replace(SMALL, network="unet_lite0").config
+    assert config.model.encoder == "efficientnet_lite0"
+    assert config.model.encoder_weights == ""
 
 
 def test_the_input_pipeline(monkeypatch):
