@@ -171,7 +171,7 @@ def _onnx_lacks(subject: Subject) -> str:
         return "ONNX Runtime is timed for predictions in float32 alone"
     if all(importlib.util.find_spec(name) for name in ("onnxruntime", "jax2onnx")):
         return ""
-    return "ONNX Runtime is not installed (pip install -e '.[onnx]')"
+    return "ONNX Runtime or its converter is not installed (pip install -e '.[onnx]')"
 
 
 def _no_training(subject: Subject) -> Call:
