@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from busjax import ops
 from busjax.classes import NORMAL
-from busjax.models.network import MultiTaskNet, Outputs
+from busjax.models.network import MultiTaskNet, Outputs, activation_dtype
 from busjax.models.refine import refine
 from busjax.ops.interface import Array
 
@@ -76,10 +77,18 @@ def views(
     found = []
     for variables in ensemble.members:
         for axes in FLIPS[flips]:
-            outputs = network.apply(variables, jnp.flip(image, axes), train=False)
-            masks, classes = cast(Outputs, outputs).mask_logits, cast(Outputs, outputs).class_logits
-            found.append(Outputs(tuple(jnp.flip(mask, axes) for mask in masks), classes))
+            outputs = _evaluate(network, variables, jnp.flip(image, axes))
+            masks = tuple(jnp.flip(mask, axes) for mask in outputs.mask_logits)
+            found.append(Outputs(masks, outputs.class_logits))
     return found
+
+
+def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:
+    def evaluate(image: Array) -> Outputs:
+        return cast(Outputs, network.apply(variables, image, train=False))
+
+    model = network.model
+    return ops.select(model.ops).map_batch(evaluate, image, activation_dtype(model.dtype))
 
 
 def delivered(network: MultiTaskNet, said: list[Outputs], calibration: Calibration) -> Prediction:

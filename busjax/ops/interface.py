@@ -9,17 +9,25 @@ that a checkpoint moves between the implementations.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 import jax
 
 Array = jax.Array
 Feature = jax.Array
 Dtype = Any
+Tree = TypeVar("Tree")
 
 
 class Ops(Protocol):
     """What an implementation (`ops/reference.py`, `ops/cpu.py`) offers."""
+
+    def map_batch(self, function: Callable[[Array], Tree], image: Array, dtype: Dtype) -> Tree:
+        """Applies a function to images (B, H, W, C), to as many at a time as are fast.
+
+        The function treats every image for itself, computes in `dtype` and returns arrays (B, ...).
+        """
 
     def load(self, image: Array, dtype: Dtype) -> Feature:
         """Takes an image (B, H, W, C) in."""

@@ -5,13 +5,19 @@ See `busjax.ops.interface` for what each one means.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from busjax.ops.interface import Array, Dtype, Feature
+from busjax.ops.interface import Array, Dtype, Feature, Tree
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
+
+
+def map_batch(function: Callable[[Array], Tree], image: Array, dtype: Dtype) -> Tree:
+    return function(image)
 
 
 def load(image: Array, dtype: Dtype) -> Feature:

@@ -1,13 +1,18 @@
 """Views, members and calibration: values by hand, and neutral where nothing is asked for."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
+from busjax.models import network as networks
 from busjax.models import prediction
 from busjax.models.network import Outputs
 from busjax.models.prediction import FLIPS, Calibration, Ensemble
+from busjax.ops.cpu import batch
 
 
 def _image(rng):
@@ -78,3 +83,16 @@ def test_shifting_keeps_the_ends_and_the_order():
         assert shifted[-1] == 1
         assert (np.diff(shifted) > 0).all()
     np.testing.assert_allclose(prediction.shifted(p, 0.5), p)
+
+
+def test_on_a_cpu_a_batch_is_read_in_parts(build, rng, monkeypatch):
+    monkeypatch.setattr(batch, "_CORE_BYTES", 1)
+    net, image = build("unet"), _image(rng)
+    on_cpu = networks.build(ConfigDict(net.network.model.to_dict() | {"ops": "cpu"}))
+    ensemble = Ensemble((net.variables,))
+    predict = jax.jit(functools.partial(prediction.predict, on_cpu)).lower(ensemble, image)
+    assert "stablehlo.while" in predict.as_text()
+    want = net.predict(net.variables, image)
+    found = predict.compile()(ensemble, image)
+    np.testing.assert_allclose(found.mask, want.mask, atol=1e-5)
+    np.testing.assert_allclose(found.classes, want.classes, atol=1e-5)

@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 from jax.sharding import PartitionSpec as P
 
 from busjax.ops import cpu, portable, reference, select
-from busjax.ops.cpu import convolution
+from busjax.ops.cpu import batch, convolution
 
 # name: (operation on (ops, features, parameters), shapes of the images in, shapes of parameters).
 # A feature that an operation gives out is projected on random numbers, so that one gradient
@@ -242,6 +242,29 @@ def test_a_loop_over_images_widens_no_whole_feature(one_image_at_a_time: None) -
     assert "u16[5,3,8,12]" in text
     assert "f32[5,3,8,12]" not in text
     assert "f32[7,3,8,12]" not in text
+
+
+@pytest.mark.parametrize(
+    ("images", "side", "dtype", "at_once"),
+    [(6, 8, "float32", 2), (6, 8, "bfloat16", 3), (5, 8, "float32", 1), (4, 32, "float32", 1),
+     (2, 8, "float32", 2)],
+)  # fmt: skip
+def test_a_batch_is_read_by_as_many_images_as_two_cores_hold(
+    images: int, side: int, dtype: str, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(batch, "_CORE_BYTES", 8 * 8 * 4)
+    image = jnp.arange(images * side * side, dtype=jnp.float32).reshape(images, side, side, 1)
+    parts = []
+
+    def function(part: jax.Array) -> dict[str, jax.Array]:
+        parts.append(part.shape[0])
+        return {"double": 2 * part, "mean": part.mean((1, 2))}
+
+    found = cpu.map_batch(function, image, jnp.dtype(dtype))
+    assert set(parts) == {at_once}
+    np.testing.assert_array_equal(found["double"], 2 * image)
+    np.testing.assert_allclose(found["mean"], image.mean((1, 2)), rtol=1e-6)
 
 
 def test_batch_norm_over_two_devices_agrees_with_one() -> None:

@@ -4,6 +4,7 @@ A feature is (C, B, H, W): a skip is joined along the slowest axis, every 1x1 an
 a product of matrices without a transposition, and a channel's sum runs over neighbours in memory.
 """
 
+from busjax.ops.cpu.batch import map_batch
 from busjax.ops.cpu.convolution import conv1x1, conv3x3, conv_transpose2x2
 from busjax.ops.cpu.depthwise import depthwise_conv
 from busjax.ops.cpu.layout import concatenate, load, shape, unload
@@ -21,6 +22,7 @@ __all__ = [
     "depthwise_conv",
     "group_norm_act",
     "load",
+    "map_batch",
     "max_pool2x2",
     "scale_channels",
     "scale_pixels",
