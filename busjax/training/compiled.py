@@ -11,6 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
+from ml_collections import ConfigDict
 
 from busjax import waiting
 from busjax.models import network as networks
@@ -26,6 +27,7 @@ class Compiled:
     Attributes:
         network: the flax module.
         draw: from a seed to the initial variables.
+        state: from variables and hyperparameters to the state at step 0.
         learning_rate: from hyperparameters and a step's index.
         train_step, eval_step: mapped over the devices, as they are jitted.
     """
@@ -43,17 +45,16 @@ class Compiled:
         self._form, self._size, self._mesh, self._map = form, image_size, mesh, how
         self.network = network = networks.build(form.model, axis_name=AXIS)
         shape = (image_size, image_size, form.model.image_channels)
-        self.draw = jax.jit(functools.partial(steps.init_variables, network, shape=shape))
+        # The weights are the same with any operations; the reference is traced in half the time.
+        plain = networks.build(ConfigDict({**form.model, "ops": "reference"}), axis_name=AXIS)
+        self.draw = jax.jit(functools.partial(steps.init_variables, plain, shape=shape))
+        self.state = jax.jit(functools.partial(steps.init_state, form=form))
         self.learning_rate = jax.jit(optim.learning_rate)
         train_step = functools.partial(steps.train_step, network=network, form=form)
         eval_step = functools.partial(steps.eval_step, network=network, form=form)
         self.train_step: Any = parallel.map_train_step(train_step, mesh, how)
         self.eval_step: Any = parallel.map_eval_step(eval_step, mesh, how)
         self._executables: dict[tuple[str, int, int], Future[Any]] = {}
-
-    def state(self, variables: Any, numbers: Hyperparameters) -> TrainState:
-        """The state at step 0 of a run that starts from these variables."""
-        return steps.init_state(variables, self._form, numbers)
 
     def start(self, batch_size: int, eval_batch_size: int, numbers: Hyperparameters) -> None:
         """Starts compiling the train step, and then the evaluation step, beside what comes next."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import tempfile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from etils import epath
-from tensorboardX import SummaryWriter
 
 from busjax import files
 from busjax.files import PathLike
 from busjax.training import processes
+
+if TYPE_CHECKING:
+    from tensorboardX import SummaryWriter
 
 FILE = "history.jsonl"
 EVENTS = "tensorboard"
@@ -64,10 +67,13 @@ class _Events:
     def __init__(self, workdir: PathLike, purge_step: int | None) -> None:
         self._target = epath.Path(workdir) / EVENTS
         self._local = tempfile.TemporaryDirectory() if files.is_remote(workdir) else None
-        folder = self._local.name if self._local else os.fspath(self._target)
-        self._writer = SummaryWriter(folder, purge_step=purge_step)
+        self._purge_step = purge_step
+        self._writer: SummaryWriter | None = None
 
     def append(self, numbers: dict[str, float | None], step: int) -> None:
+        if self._writer is None:  # not before: it imports half a second of what a start waits for
+            folder = self._local.name if self._local else os.fspath(self._target)
+            self._writer = _summary_writer(folder, self._purge_step)
         for name, number in numbers.items():
             if number is not None and math.isfinite(number):
                 self._writer.add_scalar(name, number, step)
@@ -75,7 +81,8 @@ class _Events:
         self._copy()
 
     def close(self) -> None:
-        self._writer.close()
+        if self._writer is not None:
+            self._writer.close()
         self._copy()
         if self._local:
             self._local.cleanup()
@@ -85,6 +92,18 @@ class _Events:
             self._target.mkdir(parents=True, exist_ok=True)
             for path in epath.Path(self._local.name).iterdir():
                 (self._target / path.name).write_bytes(path.read_bytes())
+
+
+def _summary_writer(folder: str, purge_step: int | None) -> SummaryWriter:
+    # tensorboardX imports PyTorch where it is installed, which takes two seconds of every start.
+    # None stands for a package that is missing.
+    already = sys.modules.setdefault("torch", None)  # type: ignore[arg-type]
+    try:
+        from tensorboardX import SummaryWriter
+    finally:
+        if already is None:
+            del sys.modules["torch"]
+    return SummaryWriter(folder, purge_step=purge_step)
 
 
 def read(workdir: PathLike) -> list[dict[str, Any]]:

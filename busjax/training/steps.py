@@ -65,7 +65,7 @@ def init_variables(network: MultiTaskNet, seed: Array, shape: tuple[int, int, in
     return {"params": variables["params"], "batch_stats": variables.get("batch_stats", {})}
 
 
-def init_state(variables: Any, form: Form, numbers: Hyperparameters) -> TrainState:
+def init_state(variables: Any, numbers: Hyperparameters, *, form: Form) -> TrainState:
     """The state at step 0 of a network that starts from these variables."""
     network = flat.flatten(variables["params"], optim.group_of)
     params: dict[str, Any] = {"network": network}

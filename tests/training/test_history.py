@@ -1,6 +1,9 @@
 """history.jsonl: a line an epoch, written anew from where a run goes on."""
 
 import json
+import os
+import subprocess
+import sys
 import warnings
 from contextlib import closing
 
@@ -49,3 +52,21 @@ def test_line_cut_short_by_a_kill_is_left_out(tmp_path):
 
 def test_no_file_is_no_history(tmp_path):
     assert history.read(tmp_path) == []
+
+
+def test_pytorch_is_not_imported_for_the_events(tmp_path):
+    fake = tmp_path / "torch.py"
+    fake.write_text("raise AssertionError('imported')", encoding="utf-8")
+    code = (
+        "import sys; from busjax.training import history; h = history.History(sys.argv[1], 1, 0); "
+        "h.append({'epoch': 1, 'step': 1}); h.close(); assert 'torch' not in sys.modules; "
+        "import torch"
+    )
+    (tmp_path / "run").mkdir()
+    run = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, tmp_path / "run"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.stderr.splitlines()[-1] == "AssertionError: imported"
+    assert list((tmp_path / "run" / history.EVENTS).glob("events.out.tfevents.*"))
