@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -36,6 +37,21 @@ def measured(rows: Sequence[ImageRow]) -> bootstrap.Measured:
     )
 
 
+def resampled(rows: Sequence[ImageRow], groups: Sequence[str]) -> dict[str, np.ndarray]:
+    """Scores of the rows, resampled by these groups; of equal groups the same resamples.
+
+    The order of the rows does not matter.
+    """
+    pairs = sorted(zip(rows, groups, strict=True), key=lambda pair: pair[0].id)
+    return _resampled(tuple(pairs))
+
+
+@functools.lru_cache(maxsize=32)  # in a table each study is compared with others
+def _resampled(pairs: tuple[tuple[ImageRow, str], ...]) -> dict[str, np.ndarray]:
+    times = bootstrap.draw([group for _, group in pairs])
+    return bootstrap.scores(times, measured([row for row, _ in pairs]))
+
+
 def scaled(study: Study) -> dict[str, float]:
     """Calibration of the classes after temperature scaling, '_scaled'; none without validation.
 
@@ -61,9 +77,9 @@ def summarise(study: Study) -> dict[str, Any]:
     """
     rows = study.rows
     pooled = results.summary_from_rows(rows)
-    by_fold = [results.summary_from_rows(fold.rows) for fold in study.folds]
+    by_fold = [fold.scores for fold in study.folds]
     names = [name for name in pooled if not name.startswith("n_")]
-    resampled = bootstrap.scores(bootstrap.draw([row.group for row in rows]), measured(rows))
+    drawn = resampled(rows, [row.group for row in rows])
     first = study.folds[0]
     summary = {
         "name": study.name,
@@ -78,7 +94,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "mean": {name: float(np.mean([scores[name] for scores in by_fold])) for name in names},
         "sd": {name: _spread([scores[name] for scores in by_fold]) for name in names},
         "pooled": pooled | scaled(study),
-        "interval": {name: bootstrap.interval(values) for name, values in resampled.items()},
+        "interval": {name: bootstrap.interval(values) for name, values in drawn.items()},
         "resamples": bootstrap.RESAMPLES,
     }
     return _without_nan(summary)

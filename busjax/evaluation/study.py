@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -39,6 +40,11 @@ class Fold:
     rows: list[ImageRow]
     validation: list[ImageRow]
     facts: dict[str, Any]
+
+    @functools.cached_property
+    def scores(self) -> dict[str, float]:
+        """Of the test images, from the rows."""
+        return results.summary_from_rows(self.rows)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,9 +137,10 @@ def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
     facts = results.read_summary(folder, results_in)
     if not rows:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
-    results.check_scores(folder, results.summary_from_rows(rows), facts)
     validation = results.read_validation(folder, results_in)
-    return Fold(index, read_config(folder), rows, validation, facts)
+    fold = Fold(index, read_config(folder), rows, validation, facts)
+    results.check_scores(folder, fold.scores, facts)
+    return fold
 
 
 def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:

@@ -43,17 +43,19 @@ def difference(one: Study, other: Study) -> Difference:
                 f"'{row.id}' is {row.class_name} in {one.folder} and "
                 f"{theirs[row.id].class_name} in {other.folder}: these are not the same data"
             )
-    times = bootstrap.draw([row.group for row in ours])
+    groups = [row.group for row in ours]
     sets = ours, [theirs[row.id] for row in ours]
-    resampled, whole = _minus(times, *sets), _minus(np.ones((1, len(ours))), *sets)
+    whole = _minus(*(_scores(rows) for rows in sets))
+    resampled = _minus(*(scores.resampled(rows, groups) for rows in sets))
     return Difference(
         len(ours),
         {name: (float(whole[name][0]), *bootstrap.interval(resampled[name])) for name in whole},
     )
 
 
-def _minus(
-    times: np.ndarray, ours: Sequence[ImageRow], theirs: Sequence[ImageRow]
-) -> dict[str, np.ndarray]:
-    a, b = (bootstrap.scores(times, scores.measured(rows)) for rows in (ours, theirs))
+def _scores(rows: Sequence[ImageRow]) -> dict[str, np.ndarray]:
+    return bootstrap.scores(np.ones((1, len(rows))), scores.measured(rows))
+
+
+def _minus(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: a[name] - b[name] for name in a}
