@@ -17,8 +17,12 @@ import sys
 import time
 from pathlib import Path
 
-# All that a run needs is imported once, here.
+# All that a run needs is imported once, here, what it imports when it needs it as well.
+import sklearn.metrics  # noqa: F401
+import tensorboardX  # noqa: F401
+
 from busjax import main, run  # noqa: F401
+from busjax.evaluation.report import page  # noqa: F401
 
 FLAGS = [
     "--config=configs/unet.py",
