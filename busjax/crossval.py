@@ -9,13 +9,13 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files, run
+from busjax.config import FREE
 from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation import model_card, results, scores, study
 from busjax.training import configuration, lock, members, processes
-from configs import fields
 
 
 def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
@@ -128,7 +128,7 @@ def _check_folder(config: ConfigDict, workdir: epath.Path) -> None:
             f"{config.cv.folds} folds: choose another folder with --workdir"
         )
     for index in found:
-        run.check_same_run(_of_fold(config, index), _folder(workdir, index), fields.FREE)
+        run.check_same_run(_of_fold(config, index), _folder(workdir, index), FREE)
 
 
 def _is_finished(folder: epath.Path, results_in: str = results.FOLDER) -> bool:

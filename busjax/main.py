@@ -18,8 +18,8 @@ from ml_collections import ConfigDict, config_flags
 
 from busjax import files, waiting
 from busjax.allocator import restart_tuned
+from busjax.config.flags import settings
 from busjax.errors import AGAIN, Preempted, UserError, tell
-from configs import fields
 
 MODES = ("train", "evaluate", "crossval")
 
@@ -89,8 +89,7 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 def _run() -> None:
     config = _config()
-    if found := fields.problems(config):
-        raise UserError("; ".join(found))
+    settings(config)
     name = _EVALUATION.value
     if name is not None and (_MODE.value != "evaluate" or not re.fullmatch(r"[\w.-]+", name)):
         raise UserError(
@@ -178,7 +177,7 @@ def _parse(argv: Sequence[str]) -> list[str]:
     except (AttributeError, KeyError) as error:
         # ml_collections quotes the field that it lacks, and then the closest one.
         quoted = str(error).replace("\\n", " ").replace("\\'", "").strip("\"'")
-        _fail(f"the configuration has no such field: {quoted} (all fields: configs/base.py)")
+        _fail(f"the configuration has no such field: {quoted} (all fields: busjax/config/)")
     except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
         _fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
 

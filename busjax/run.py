@@ -12,6 +12,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import FREE, INFERENCE, PATHS, differing, flatten
 from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -21,7 +22,6 @@ from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
 from busjax.training import checkpoint, configuration, lock, processes
 from busjax.training.loop import train
-from configs.fields import FREE, INFERENCE, PATHS, differing, flatten
 
 _SECONDS_TO_APPEAR = 60
 

@@ -5,14 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from busjax.config.flags import settings
 from busjax.models import network as networks
 from busjax.training.program import Program
-from configs import base, fields
+from configs import base
 
 FILES = sorted(
     path
     for path in (Path(__file__).parent.parent / "configs").glob("*.py")
-    if path.name not in ("__init__.py", "base.py", "fields.py", "rules.py")
+    if path.name not in ("__init__.py", "base.py")
 )
 
 
@@ -25,7 +26,7 @@ def test_config(path):
     for section, content in defaults.items():
         if section not in ("name", "seed"):
             assert set(config[section]) == set(content)
-    assert not fields.problems(config)
+    assert settings(config).name == path.stem
     config.parallel.devices = 1
     Program(config, 10)
 

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from ml_collections import ConfigDict
 
-from configs import fields
+from busjax.config import flatten
+from busjax.config.flags import settings
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -40,7 +41,7 @@ def configured(words):
     path = Path(given[0])
     config: ConfigDict = importlib.import_module(f"configs.{path.stem}").get_config()
     assert (ROOT / path).is_file()
-    values = fields.flatten(config.to_dict())
+    values = flatten(config.to_dict())
     for word in words:
         if word.startswith("--config."):
             field, _, value = word.removeprefix("--config.").partition("=")
@@ -54,7 +55,7 @@ def configured(words):
 @pytest.mark.parametrize("command", [*RUNS, *LAUNCHES])
 def test_flags_are_those_of_the_program(command):
     config = configured(shlex.split(command))
-    assert config is None or fields.problems(config) == []
+    assert config is None or settings(config).flat() == flatten(config.to_dict())
 
 
 @pytest.mark.parametrize("command", LAUNCHES)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from busjax import run
+from busjax.config import FREE
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
@@ -23,7 +24,6 @@ from busjax.models.prediction import Ensemble
 from busjax.training import configuration
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
-from configs import fields
 from tests.finished import final_state, untimed_history
 
 KEYS = {
@@ -149,7 +149,7 @@ def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
 def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
     config.data.threads = 1
     config.parallel.map = "pmap"
-    run.check_same_run(config, workdir, fields.FREE)
+    run.check_same_run(config, workdir, FREE)
 
 
 def test_folder_of_another_source(workdir, config, monkeypatch):

@@ -9,6 +9,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import Table
 from busjax.data import busi
 from busjax.data.curation import Curation, read_list
 from busjax.data.joined import JoinedSource
@@ -106,7 +107,8 @@ def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
     if not data.dir:
         raise UserError("config.data.source=table needs config.data.dir, the folder of the table")
     directory = files.locate(data.dir, cwd)
-    source = TableSource(directory, data.table, data.on_bad)
+    table = Table(**data.table)
+    source = TableSource(directory, table, data.on_bad)
     given = {data.curation, data.groups} - {"none", ""}
     if any(name != "audit" and not name.endswith(".json") for name in given):
         raise UserError(
@@ -116,10 +118,10 @@ def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
         )
     keep, groups = frozenset(source.ids), {}
     if data.curation != "none":
-        curation = _read_audit(data.curation, directory, cwd, data.table, source.ids)
+        curation = _read_audit(data.curation, directory, cwd, table, source.ids)
         keep, groups = curation.keep, curation.groups
     if data.groups:
-        groups = _read_audit(data.groups, directory, cwd, data.table, source.ids).groups
+        groups = _read_audit(data.groups, directory, cwd, table, source.ids).groups
     return SelectedSource(source, keep, groups) if given else source
 
 
@@ -149,7 +151,7 @@ def _read_audit(
     given: str,
     directory: epath.Path,
     cwd: PathLike,
-    table: ConfigDict | None,
+    table: Table | None,
     ids: Sequence[str],
 ) -> Curation:
     """An audit of these ids: a file, or 'audit', which is made of the folder itself."""

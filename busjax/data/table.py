@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 from PIL import Image
 
 from busjax.classes import CLASSES, NORMAL
+from busjax.config import Table
 from busjax.data.pixels import UNDECODABLE, decode, to_uint8
 from busjax.data.records import Problem, Record, told
 from busjax.errors import UserError
@@ -36,8 +36,8 @@ class _Row:
 class TableSource:
     """The images of a table, decoded and checked once, held in memory as uint8.
 
-    `config.data.table` says what its columns mean, see `configs/base.py`. A class without images is
-    no error: its scores are undefined.
+    `config.data.table` says what its columns mean. A class without images is no error: its scores
+    are undefined.
 
     Attributes:
         skipped: (line or file, reason) of all that was left out; empty with on_bad='error'.
@@ -45,7 +45,7 @@ class TableSource:
 
     name = "table"
 
-    def __init__(self, directory: epath.Path, table: ConfigDict, on_bad: str) -> None:
+    def __init__(self, directory: epath.Path, table: Table, on_bad: str) -> None:
         """Reads the table, and decodes and checks every image and mask.
 
         Args:
@@ -88,7 +88,7 @@ class TableSource:
         )
 
 
-def _read_rows(path: epath.Path, table: ConfigDict) -> tuple[list[_Row], list[Problem]]:
+def _read_rows(path: epath.Path, table: Table) -> tuple[list[_Row], list[Problem]]:
     """The lines that can be understood, and what is wrong with the others."""
     lines = _lines(path, table.delimiter)
     columns = set(lines[0]) if lines else set()

@@ -7,12 +7,12 @@ import re
 from etils import epath
 from ml_collections import ConfigDict
 
+from busjax.config import FIELDS
 from busjax.data import records, splits
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.training import configuration
-from configs.fields import FIELDS
 
 # Fields that tell of other images, not of the network that reads them.
 DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.image_size"}

@@ -8,13 +8,12 @@ from typing import Any
 
 from etils import epath
 
+from busjax.config import Config, flatten
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.results import Predictions
 from busjax.evaluation.rows import ImageRow
 from busjax.files import PathLike
-from configs import base
-from configs.fields import flatten
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Run:
         return next((entry["epoch"] for entry in self.history if entry["step"] == step), None)
 
     def changed_fields(self) -> dict[str, Any]:
-        """The config fields whose values are not the defaults of configs/base.py."""
-        defaults = flatten(json.loads(base.get_config().to_json()))
+        """The config fields whose values are not the defaults."""
+        defaults = Config().flat()
         return {
             name: value
             for name, value in self.config.items()

@@ -10,14 +10,13 @@ from typing import Any
 
 from etils import epath
 
+from busjax.config import FREE, Config
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.run_folder import read_config, read_history
 from busjax.files import PathLike
 from busjax.training.configuration import FOLD
-from configs import base
-from configs.fields import FREE, flatten
 
 # Facts of an evaluation that all folds must share.
 SHARED = ("source", "description", "refine", "inference")
@@ -147,7 +146,7 @@ def _check(folder: epath.Path, folds: Sequence[Fold], complete: bool) -> None:
     """Raises a UserError unless the folds are of one cross-validation."""
     first = folds[0]
     # A fold of an earlier version lacks fields, which had their defaults then.
-    defaults = flatten(base.get_config().to_dict())
+    defaults = Config().flat()
     settings = [{**defaults, **fold.config} for fold in folds]
     for fold, own in zip(folds[1:], settings[1:], strict=True):
         for name in sorted((settings[0].keys() | own.keys()) - FREE - {"cv.only"}):

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from busjax import compilation, components
 from busjax.classes import CLASSES
+from busjax.config.flags import settings
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
@@ -25,7 +26,6 @@ from busjax.models import prediction
 from busjax.models.prediction import Ensemble
 from busjax.training import configuration, members
 from busjax.training.checkpoint import restore_best
-from configs import fields
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
@@ -151,8 +151,7 @@ def _set(config: ConfigDict, values: dict[str, Any]) -> None:
             raise UserError(f"{name} is no option of inference: choose among {known}")
         with config.ignore_type():  # told below, with its range
             section[name] = value
-    if found := fields.problems(config):
-        raise UserError("; ".join(found))
+    settings(config)
 
 
 def _batches(count: int) -> list[tuple[int, int]]:

@@ -20,12 +20,12 @@ from absl import logging
 from tqdm import tqdm
 
 from busjax import files
+from busjax.config import FIELDS
+from busjax.config.rules import OneOf
 from busjax.errors import UserError, tell
 from busjax.inference import folder, images
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
-from configs.fields import FIELDS
-from configs.rules import OneOf
 
 UNREADABLE = 3
 """Exit code where some files could not be read, and all others were."""

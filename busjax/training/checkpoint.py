@@ -16,10 +16,10 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import FREE, INFERENCE, differing, flatten
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.training import checksums, flat, processes
-from configs.fields import FREE, INFERENCE, differing, flatten
 
 FOLDER = "checkpoints"
 CONFIG = "config"

@@ -8,10 +8,10 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import FIELDS, Config, flatten
+from busjax.config.flags import config_dict, settings
 from busjax.errors import UserError
 from busjax.files import PathLike
-from configs import base
-from configs.fields import FIELDS, flatten, problems
 
 FILE = "config.json"
 FOLD = "fold_"
@@ -44,7 +44,7 @@ def load(workdir: PathLike) -> ConfigDict:
         saved = flatten(json.loads((folds or [path])[0].read_text()))
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{workdir} holds no run with a readable {FILE} ({error})") from error
-    config = base.get_config()
+    config = config_dict(Config())
     known = {field: value for field, value in saved.items() if field in FIELDS}
     with config.ignore_type():  # a range is checked with the others
         config.update_from_flattened_dict(known)
@@ -60,8 +60,10 @@ def load_sound(workdir: PathLike) -> ConfigDict:
         UserError: there is no run in the folder, or a field is out of its range.
     """
     config = load(workdir)
-    if found := problems(config):
-        raise UserError(f"the run in {workdir} cannot be used: {'; '.join(found)}")
+    try:
+        settings(config)
+    except UserError as error:
+        raise UserError(f"the run in {workdir} cannot be used: {error}") from error
     return config
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
 
+from busjax.config import flatten
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -25,7 +26,6 @@ from busjax.training.history import History
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
-from configs.fields import flatten
 
 
 def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:

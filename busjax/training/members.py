@@ -7,11 +7,11 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from busjax.config import FREE, differing, flatten
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.training import configuration
 from busjax.training.checkpoint import restore_best
-from configs.fields import FREE, differing, flatten
 
 # Fields of a network that do not change its variables, nor what they mean.
 _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "model.dropout",

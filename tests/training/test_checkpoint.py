@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from busjax.config import flatten
 from busjax.errors import UserError
 from busjax.training import checksums
 from busjax.training.checkpoint import CONFIG, FOLDER, Checkpoints, restore_best
 from configs import base
-from configs.fields import flatten
 
 
 def _state(value):

@@ -21,7 +21,7 @@ from busjax.training.program import Program
 CONFIGS = sorted(
     path.stem
     for path in (Path(__file__).parent.parent.parent / "configs").glob("*.py")
-    if path.stem not in ("__init__", "base", "fields", "rules")
+    if path.stem not in ("__init__", "base")
 )
 CHIP_BYTES = 16 * 2**30  # memory of a TPU v5e chip
 

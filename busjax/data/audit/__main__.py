@@ -9,13 +9,12 @@ import argparse
 import sys
 
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import Table
 from busjax.data.audit.cache import make
 from busjax.data.audit.run import Audit
 from busjax.errors import UserError, tell
-from configs import base
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,19 +59,17 @@ def _parser() -> argparse.ArgumentParser:
         help="what a person decided: action,one,other; join, part or drop",
     )  # fmt: skip
     described = parser.add_argument_group("a table of images, as config.data.table")
-    for name, value in base.get_config().data.table.items():
-        described.add_argument(f"--{name}", help=f"[{value or 'none'}]")
+    for name, field in Table.fields().items():
+        told = f"{field.metadata['meaning']} [{field.default or 'none'}]"
+        described.add_argument(f"--{name}", help=told.replace("%", "%%"))
     return parser
 
 
-def _table(options: argparse.Namespace) -> ConfigDict | None:
+def _table(options: argparse.Namespace) -> Table | None:
     """What the flags say of a table; None where none of them is given."""
-    table = base.get_config().data.table
-    given = {name: getattr(options, name) for name in table if getattr(options, name) is not None}
-    if not given:
-        return None
-    table.update(given)
-    return table
+    values = {name: getattr(options, name) for name in Table.fields()}
+    given = {name: value for name, value in values.items() if value is not None}
+    return Table(**given) if given else None
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -9,10 +10,10 @@ import sys
 from collections.abc import Iterator
 
 from etils import epath
-from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from busjax import files
+from busjax.config import Table
 from busjax.data.audit import overrides, pairs
 from busjax.data.audit.page import page
 from busjax.data.audit.run import Audit, audit, to_json
@@ -25,7 +26,7 @@ def make(
     directory: PathLike,
     out: epath.Path,
     overrides_from: PathLike | None = None,
-    table: ConfigDict | None = None,
+    table: Table | None = None,
 ) -> tuple[Audit, epath.Path]:
     """Audits a folder; writes `out` and a page beside it, and returns the audit and the page.
 
@@ -55,7 +56,7 @@ def make(
     return found, shown
 
 
-def cached(directory: PathLike, table: ConfigDict | None = None) -> epath.Path:
+def cached(directory: PathLike, table: Table | None = None) -> epath.Path:
     """The audit of a folder, without overrides, in the user's cache; made where it is not there.
 
     It is found again by the names and contents of all files of the folder.
@@ -86,8 +87,8 @@ def _files(folder: epath.Path, depth: int = 4) -> Iterator[epath.Path]:
             yield from _files(path, depth - 1)
 
 
-def _digest(root: epath.Path, table: ConfigDict | None) -> str:
-    described = "" if table is None else table.to_json()
+def _digest(root: epath.Path, table: Table | None) -> str:
+    described = "" if table is None else json.dumps(dataclasses.asdict(table))
     total = hashlib.blake2b(described.encode(), digest_size=12)
     for path in sorted(_files(root)):
         content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()

@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 from PIL import Image
 
+from busjax.config import Table
 from busjax.data.audit.objections import has_colour
 from busjax.data.busi import BusiSource, find_folder
 from busjax.data.pixels import UNDECODABLE
@@ -24,7 +24,7 @@ class Folder:
         source: its records.
     """
 
-    def __init__(self, directory: PathLike, table: ConfigDict | None = None) -> None:
+    def __init__(self, directory: PathLike, table: Table | None = None) -> None:
         """Opens a BUSI folder, or the images of a table in it.
 
         Args:

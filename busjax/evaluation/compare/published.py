@@ -9,9 +9,9 @@ import math
 
 from etils import epath
 
+from busjax.config import SCORES
 from busjax.errors import UserError
 from busjax.files import PathLike
-from configs.fields import SCORES
 
 _TEXTS = ("name", "source", "protocol")
 

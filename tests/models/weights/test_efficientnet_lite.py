@@ -10,12 +10,13 @@ import pytest
 import skimage.data
 from safetensors.numpy import save_file
 
+from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.models import efficientnet_lite as lite
 from busjax.models import weights
 from busjax.models.weights import efficientnet_lite as published
 from busjax.training.program import Program
-from configs import base, fields
+from configs import base
 
 VARIANT = "efficientnet_lite0"
 EGYPTIAN_CAT, ESPRESSO = 285, 967  # of ImageNet's 1000 classes
@@ -163,5 +164,5 @@ def test_a_run_starts_from_them(config):
 def test_weights_without_such_an_encoder():
     config = base.get_config()
     config.model.encoder_weights = "imagenet"
-    (found,) = fields.problems(config)
-    assert "set config.model.encoder" in found
+    with pytest.raises(UserError, match=r"set config\.model\.encoder"):
+        settings(config)

@@ -100,3 +100,10 @@ class Indices:
 
 
 Rule = OneOf | Whole | Real | Text | SumOf | Indices
+
+FLAG = OneOf((False, True))
+PROBABILITY = Real(0, 1)
+SHARE = Real(0, 1, open_high=True)  # 1 would leave nothing
+PART = Real(0, 1, open_low=True, open_high=True)
+NOT_NEGATIVE = Real(0)
+POSITIVE = Whole(1)

@@ -1,0 +1,45 @@
+"""Random changes of the training images."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from busjax.config.rules import FLAG, PROBABILITY, Real
+from busjax.config.section import Section, setting
+
+
+class Augment(Section):
+    PLACE: ClassVar[str] = "augment."
+
+    enabled: bool = setting(FLAG, "False: images as they are", default=True)
+    flip_horizontal: float = setting(PROBABILITY, "probability", default=0.5)
+    flip_vertical: float = setting(
+        PROBABILITY, "probability; a B-mode image has an up and a down", default=0.0
+    )
+    affine: float = setting(
+        PROBABILITY, "probability of one random affine map, drawn from the next four", default=0.8
+    )
+    rotate: float = setting(Real(0, 180), "degrees, at most, either way", default=15.0)
+    scale: float = setting(Real(0, 4), "relative zoom, at most, in or out", default=0.15)
+    shear: float = setting(Real(0, 80), "degrees, at most, either way", default=5.0)
+    translate: float = setting(Real(0, 1), "of the image's side, at most, either way", default=0.08)
+    elastic: float = setting(PROBABILITY, "probability of an elastic distortion", default=0.2)
+    elastic_alpha: float = setting(
+        Real(0, 1), "largest displacement, of the image's side", default=0.03
+    )
+    elastic_sigma: float = setting(
+        Real(0.005, 1), "smoothness of the displacements, of the image's side", default=0.08
+    )
+    brightness: float = setting(
+        Real(0, 1), "added grey level in [0, 1], at most, either way", default=0.1
+    )
+    contrast: float = setting(
+        Real(0, 1), "relative change of contrast, at most, either way", default=0.2
+    )
+    gamma: float = setting(Real(0, 4), "|log gamma|, at most", default=0.2)
+    speckle: float = setting(PROBABILITY, "probability of multiplicative noise", default=0.2)
+    speckle_sigma: float = setting(Real(0, 4), "its standard deviation, at most", default=0.1)
+    blur: float = setting(PROBABILITY, "probability of a Gaussian blur", default=0.1)
+    blur_sigma: float = setting(
+        Real(0, 1), "its standard deviation, at most, of the image's side", default=0.008
+    )

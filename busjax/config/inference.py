@@ -1,0 +1,43 @@
+"""How predictions are made of what the network says."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from busjax.config.rules import OneOf, Text, Whole
+from busjax.config.section import Section, setting
+
+
+class Inference(Section):
+    PLACE: ClassVar[str] = "inference."
+
+    flips: str = setting(
+        OneOf(("none", "horizontal", "both")),
+        "views that are averaged: 1, 2 or 4",
+        default="none",
+        inference=True,
+    )
+    members: str = setting(
+        Text(),
+        "folders of runs, joined by ',', whose probabilities are averaged with",
+        default="",
+        inference=True,
+    )
+    threshold: str = setting(
+        OneOf(("fixed", "validation")),
+        "of the mask: 0.5, or that of highest Dice on validation",
+        default="fixed",
+        inference=True,
+    )
+    temperature: str = setting(
+        OneOf(("none", "validation")),
+        "of the class: 1, or that of highest likelihood on validation",
+        default="none",
+        inference=True,
+    )
+    largest: int = setting(
+        Whole(0),
+        "connected parts of the mask that are kept, largest first; 0: all",
+        default=0,
+        inference=True,
+    )
