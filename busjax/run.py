@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.config import FREE, INFERENCE, PATHS, differing, flatten
+from busjax.config.flags import settings
 from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -86,7 +87,7 @@ def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
     if config.data.source == "phantom":  # which no folder holds
         return False
     try:
-        return external.is_own(sources.open_source(config.data, os.getcwd()), workdir)
+        return external.is_own(sources.open_source(settings(config).data, os.getcwd()), workdir)
     except UserError:  # its lists are not for these images
         return False
 
@@ -196,7 +197,7 @@ def check_same_split(source: RecordSource, split: Split, workdir: epath.Path) ->
 
 def open_source(config: ConfigDict) -> RecordSource:
     """Opens the images of a configuration and says which they are."""
-    source = sources.open_source(config.data, os.getcwd())
+    source = sources.open_source(settings(config).data, os.getcwd())
     print(source.description, flush=True)
     return source
 

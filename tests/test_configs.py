@@ -28,7 +28,7 @@ def test_config(path):
             assert set(config[section]) == set(content)
     assert settings(config).name == path.stem
     config.parallel.devices = 1
-    Program(config, 10)
+    Program(settings(config), 10)
 
 
 def test_the_four_of_the_paper_are_there():

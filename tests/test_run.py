@@ -15,6 +15,7 @@ import pytest
 
 from busjax import run
 from busjax.config import FREE
+from busjax.config.flags import settings
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
@@ -196,7 +197,7 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
     batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
     saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
     found, other = (
-        Program(config, 1).evaluate(Ensemble((variables,)), batches)["classes"]
+        Program(settings(config), 1).evaluate(Ensemble((variables,)), batches)["classes"]
         for variables in (first, latest)
     )
     np.testing.assert_allclose(saved, found, atol=1e-5)

@@ -18,6 +18,8 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from busjax.benchmark.train_step import asked_for, images_per_second
+from busjax.config import Model
+from busjax.config.flags import settings
 from busjax.errors import UserError, tell
 from busjax.models import network as networks
 from busjax.models import prediction
@@ -38,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
           f"{config.train.batch_size}, {os.cpu_count()} cores, jax {jax.__version__}")  # fmt: skip
     print(f"{'encoder':20} {'parameters':>12} {'GFLOP 128':>10} {'256':>8} {'images/s':>9}")
     for name, rate in rates.items():
-        model = encoders[name].model
+        model = settings(encoders[name]).model
         flops = [f"{gigaflops(model, side):8.2f}" for side in _SIDES]
         print(f"{name:20} {parameters(model):12,} {flops[0]:>10} {flops[1]} {rate:9.1f}")
     return 0
@@ -51,22 +53,21 @@ def with_encoder(config: ConfigDict, name: str) -> ConfigDict:
     return changed
 
 
-def _shapes(model: ConfigDict, side: int) -> tuple[networks.MultiTaskNet, Any, Any]:
+def _shapes(model: Model, side: int) -> tuple[networks.MultiTaskNet, Any, Any]:
     network = networks.build(model)
     image = jax.ShapeDtypeStruct((1, side, side, model.image_channels), jnp.float32)
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
     return network, jax.eval_shape(functools.partial(network.init, train=True), keys, image), image
 
 
-def parameters(model: ConfigDict) -> int:
+def parameters(model: Model) -> int:
     """Trainable values of the whole network."""
     return networks.count_parameters(_shapes(model, 64)[1]["params"])
 
 
-def gigaflops(model: ConfigDict, side: int) -> float:
+def gigaflops(model: Model, side: int) -> float:
     """Operations of reading one image, in 10^9 (a multiplication and an addition are two)."""
-    plain = model.copy_and_resolve_references()
-    plain.update({"ops": "reference", "dtype": "float32"})
+    plain = model.but(ops="reference", dtype="float32")
     network, variables, image = _shapes(plain, side)
     predict = jax.jit(functools.partial(prediction.predict, network))
     cost = predict.lower(Ensemble((variables,)), image).cost_analysis() or {}

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from busjax.classes import CLASSES
+from busjax.config.flags import settings
 from busjax.data import pipeline
 from busjax.data.busi import BusiSource
 from configs import unetpp
@@ -38,8 +39,8 @@ class Rates:
 
 def measure(side: int) -> Rates:
     """Times the pipeline on noise in the layout of BUSI, for images of so many pixels a side."""
-    config = unetpp.get_config()
-    config.data.image_size = side
+    config = settings(unetpp.get_config())
+    config = config.but(data=config.data.but(image_size=side))
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder))
         start = time.perf_counter()

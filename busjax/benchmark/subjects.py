@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
+from busjax.config import Config
+from busjax.config.flags import settings
 from busjax.errors import UserError
 
 Call = Callable[[], object]
@@ -45,7 +46,7 @@ class Subject:
     batch: int
 
     @property
-    def config(self) -> ConfigDict:
+    def config(self) -> Config:
         """The variant's configuration with this width, size and dtype, on one device."""
         config = importlib.import_module(f"configs.{self.network}").get_config()
         config.model.width = self.width or config.model.width
@@ -53,7 +54,7 @@ class Subject:
         config.data.image_size = self.side
         config.train.batch_size = self.batch
         config.parallel.devices = 1
-        return config
+        return settings(config)
 
     def lacks(self) -> str:
         """Why it cannot be timed here, or ''."""
@@ -111,7 +112,7 @@ def _ours_predict(subject: Subject) -> Call:
     return lambda: jax.device_get(predict(ensemble, image))
 
 
-def _drawn(config: ConfigDict) -> Any:
+def _drawn(config: Config) -> Any:
     """A network of noise, as an ensemble of one; nothing is compiled for it."""
     import jax
 

@@ -14,6 +14,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from busjax import compilation
+from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.training.program import Program
 
@@ -64,7 +65,7 @@ def images_per_second(configs: Mapping[str, ConfigDict], rounds: int) -> dict[st
     for name, given in configs.items():
         config = given.copy_and_resolve_references()
         config.parallel.devices = 1
-        program = programs[name] = Program(config, 1000)
+        program = programs[name] = Program(settings(config), 1000)
         batches[name] = {
             key: rng.integers(0, 2, shape.shape).astype(shape.dtype)
             for key, shape in program.abstract_batch(config.train.batch_size).items()

@@ -6,7 +6,8 @@ import functools
 
 import cv2
 import numpy as np
-from ml_collections import ConfigDict
+
+from busjax.config import Augment
 
 # Mirrored tissue carries its mirrored mask, so image and mask stay true to each other. Zeros
 # would frame the image with black wedges, which no scanner makes and a network can learn from.
@@ -14,7 +15,7 @@ _BORDER = cv2.BORDER_REFLECT_101
 
 
 def augment(
-    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: ConfigDict
+    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: Augment
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flips and warps image and mask together, then changes the grey levels of the image.
 
@@ -36,7 +37,7 @@ def augment(
 
 
 def _flip(
-    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: ConfigDict
+    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: Augment
 ) -> tuple[np.ndarray, np.ndarray]:
     for probability, axis in ((config.flip_horizontal, 1), (config.flip_vertical, 0)):
         if rng.random() < probability:
@@ -45,7 +46,7 @@ def _flip(
 
 
 def _warp(
-    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: ConfigDict
+    image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: Augment
 ) -> tuple[np.ndarray, np.ndarray]:
     """Samples image (bilinear) and mask (nearest) once, at the affine plus the elastic map."""
     affine = rng.random() < config.affine
@@ -72,7 +73,7 @@ def _grid(h: int, w: int) -> np.ndarray:
     return np.stack([x, y], axis=-1)
 
 
-def _affine_matrix(h: int, w: int, rng: np.random.Generator, config: ConfigDict) -> np.ndarray:
+def _affine_matrix(h: int, w: int, rng: np.random.Generator, config: Augment) -> np.ndarray:
     """Draws zoom, shear and rotation about the centre, then a translation: (2, 3), for (x, y, 1).
 
     It leads from output to input coordinates; as every range is symmetric, what happens to the
@@ -87,7 +88,7 @@ def _affine_matrix(h: int, w: int, rng: np.random.Generator, config: ConfigDict)
     return np.column_stack([linear, centre + shift - linear @ centre])
 
 
-def _displacements(h: int, w: int, rng: np.random.Generator, config: ConfigDict) -> np.ndarray:
+def _displacements(h: int, w: int, rng: np.random.Generator, config: Augment) -> np.ndarray:
     """Draws smooth displacements along (x, y) in pixels, (H, W, 2) float32.
 
     Gaussian-filtered noise (Simard, Steinkraus and Platt, Best practices for convolutional neural
@@ -102,9 +103,7 @@ def _displacements(h: int, w: int, rng: np.random.Generator, config: ConfigDict)
     return field * (np.array([w, h], np.float32) * np.float32(largest / np.abs(field).max()))
 
 
-def _change_grey_levels(
-    image: np.ndarray, rng: np.random.Generator, config: ConfigDict
-) -> np.ndarray:
+def _change_grey_levels(image: np.ndarray, rng: np.random.Generator, config: Augment) -> np.ndarray:
     """Changes brightness, contrast and gamma, adds speckle, blurs; the result is in [0, 1]."""
     offset, contrast, log_gamma = rng.uniform(-1, 1, 3) * (
         config.brightness,

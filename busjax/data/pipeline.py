@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import cv2
 import grain
 import numpy as np
-from ml_collections import ConfigDict
 
+from busjax.config import Config, Data
 from busjax.data.augment import augment
 from busjax.data.pixels import resize
 from busjax.data.records import RecordSource
@@ -91,7 +91,7 @@ class Resized:
 
 
 def train_batches(
-    source: RecordSource, ids: Sequence[str], config: ConfigDict, share: Share
+    source: RecordSource, ids: Sequence[str], config: Config, share: Share
 ) -> grain.DatasetIterator[Example]:
     """Yields augmented batches without end; an epoch is each (repeated) image once, in new order.
 
@@ -124,7 +124,7 @@ def train_batches(
     return iter(parts.to_iter_dataset(_read_options(config.data)))
 
 
-def _endless(resized: Resized, order: np.ndarray, config: ConfigDict) -> grain.MapDataset[Example]:
+def _endless(resized: Resized, order: np.ndarray, config: Config) -> grain.MapDataset[Example]:
     """Returns the augmented examples of all epochs; each is a function of seed and position."""
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
@@ -144,15 +144,13 @@ def _endless(resized: Resized, order: np.ndarray, config: ConfigDict) -> grain.M
     )
 
 
-def steps_per_epoch(
-    source: RecordSource, ids: Sequence[str], data: ConfigDict, batch_size: int
-) -> int:
+def steps_per_epoch(source: RecordSource, ids: Sequence[str], data: Data, batch_size: int) -> int:
     """Returns the steps in which each (repeated) image of `ids` is seen at least once."""
     labels = np.asarray(source.labels)[_positions(source, ids)]
     return -(-len(_epoch(labels, data.oversample)) // batch_size)
 
 
-def eval_batches(resized: Resized, config: ConfigDict, share: Share) -> grain.IterDataset[Example]:
+def eval_batches(resized: Resized, config: Config, share: Share) -> grain.IterDataset[Example]:
     """Returns the images in order, as they are; may be iterated any number of times.
 
     The last batch is padded with zeros (valid = 0), and every process has as many batches. The
@@ -174,7 +172,7 @@ def eval_batches(resized: Resized, config: ConfigDict, share: Share) -> grain.It
     return parts[share.index :: share.count].to_iter_dataset(_read_options(config.data))
 
 
-def _read_options(data: ConfigDict) -> grain.ReadOptions:
+def _read_options(data: Data) -> grain.ReadOptions:
     """Without threads Grain reads in line, and must then be told to buffer nothing."""
     return grain.ReadOptions(data.threads, data.prefetch if data.threads else 0)
 

@@ -6,10 +6,9 @@ import os
 from collections.abc import Sequence
 
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
-from busjax.config import Table
+from busjax.config import Data, Table
 from busjax.data import busi
 from busjax.data.curation import Curation, read_list
 from busjax.data.joined import JoinedSource
@@ -26,7 +25,7 @@ _HOW_TO_GIVE_DATA = (
 )
 
 
-def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
+def open_source(data: Data, cwd: PathLike) -> RecordSource:
     """Opens the source that the configuration asks for.
 
     BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
@@ -64,7 +63,7 @@ def open_source(data: ConfigDict, cwd: PathLike) -> RecordSource:
     return phantoms
 
 
-def _find_busi(data: ConfigDict, cwd: PathLike) -> epath.Path | None:
+def _find_busi(data: Data, cwd: PathLike) -> epath.Path | None:
     """Returns the folder that is given or found; whether it is sound is for BusiSource to say."""
     given = data.dir or os.environ.get("BUSI_DIR")
     if given:
@@ -73,23 +72,22 @@ def _find_busi(data: ConfigDict, cwd: PathLike) -> epath.Path | None:
     return usual if usual.is_dir() else None
 
 
-def _open_several(data: ConfigDict, cwd: PathLike) -> RecordSource:
+def _open_several(data: Data, cwd: PathLike) -> RecordSource:
     sources = []
     for part in data.dir.split(","):
-        one = data.copy_and_resolve_references()
-        one.dir = part.strip()
-        if not one.dir:
+        if not part.strip():
             raise UserError(f"config.data.dir='{data.dir}' has an empty part")
-        directory = files.locate(one.dir, cwd)
+        directory = files.locate(part.strip(), cwd)
+        one = data.but(dir=part.strip())
         if data.source == "auto":
-            one.source = "busi" if busi.is_folder(directory) else "table"
+            one = one.but(source="busi" if busi.is_folder(directory) else "table")
         if one.source == "table":
-            one.update({"curation": "none", "groups": ""})
+            one = one.but(curation="none", groups="")
         sources.append((directory.name, open_source(one, cwd)))
     return JoinedSource(sources)
 
 
-def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
+def _open_tfds(data: Data, cwd: PathLike) -> RecordSource:
     if data.curation != "none" or data.groups:
         raise UserError(
             "config.data.curation and config.data.groups are for the BUSI folder: with "
@@ -103,12 +101,11 @@ def _open_tfds(data: ConfigDict, cwd: PathLike) -> RecordSource:
     return TfdsSource(data.tfds, prepared, raw)
 
 
-def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
+def _open_table(data: Data, cwd: PathLike) -> RecordSource:
     if not data.dir:
         raise UserError("config.data.source=table needs config.data.dir, the folder of the table")
     directory = files.locate(data.dir, cwd)
-    table = Table(**data.table)
-    source = TableSource(directory, table, data.on_bad)
+    source = TableSource(directory, data.table, data.on_bad)
     given = {data.curation, data.groups} - {"none", ""}
     if any(name != "audit" and not name.endswith(".json") for name in given):
         raise UserError(
@@ -118,14 +115,14 @@ def _open_table(data: ConfigDict, cwd: PathLike) -> RecordSource:
         )
     keep, groups = frozenset(source.ids), {}
     if data.curation != "none":
-        curation = _read_audit(data.curation, directory, cwd, table, source.ids)
+        curation = _read_audit(data.curation, directory, cwd, data.table, source.ids)
         keep, groups = curation.keep, curation.groups
     if data.groups:
-        groups = _read_audit(data.groups, directory, cwd, table, source.ids).groups
+        groups = _read_audit(data.groups, directory, cwd, data.table, source.ids).groups
     return SelectedSource(source, keep, groups) if given else source
 
 
-def _open_busi(data: ConfigDict, directory: epath.Path, cwd: PathLike) -> RecordSource:
+def _open_busi(data: Data, directory: epath.Path, cwd: PathLike) -> RecordSource:
     keep, groups = None, {}
     if data.curation != "none":
         curation = _read_list(data.curation, directory, cwd)

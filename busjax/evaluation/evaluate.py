@@ -13,6 +13,8 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import components, files
+from busjax.config import Config
+from busjax.config.flags import settings
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
@@ -68,7 +70,7 @@ def evaluate(
             ensemble has seen the images.
     """
     start = time.monotonic()
-    program, plain = _program(config)
+    program, plain = _program(settings(config))
     step, variables, data = restore_best(workdir, config)
     ensemble = Ensemble((variables, *_members(config, source, ids)))
 
@@ -100,10 +102,9 @@ def evaluate(
     return summary
 
 
-def _program(config: ConfigDict) -> tuple[Program, ConfigDict]:
+def _program(config: Config) -> tuple[Program, Config]:
     """What gives the probabilities before refinement, and its configuration."""
-    plain = config.copy_and_resolve_references()
-    plain.model.refine = "none"
+    plain = config.but(model=config.model.but(refine="none"))
     return Program(plain, total_steps=1), plain
 
 

@@ -30,6 +30,7 @@ from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.classes import CLASSES
+from busjax.config.flags import settings
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError, tell
 from busjax.evaluation import results
@@ -101,8 +102,7 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
 
 def network_of(config: ConfigDict, ensemble: Ensemble, ops: str) -> Network:
     """The networks of a configuration in float32 and these operations, whatever trained them."""
-    model = config.model.copy_and_resolve_references()
-    model.update({"ops": ops, "dtype": "float32"})
+    model = settings(config).model.but(ops=ops, dtype="float32")
     built = networks.build(model)
 
     def network(image: Any) -> tuple[Any, Any]:

@@ -89,7 +89,7 @@ class Predictor:
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
-        network = networks.build(self.config.model)
+        network = networks.build(settings(self.config).model)
         self.compute = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )

@@ -10,10 +10,10 @@ import flax.linen as nn
 import flax.struct
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict, FrozenConfigDict
 
 from busjax import ops
 from busjax.classes import CLASSES
+from busjax.config import Model
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
 from busjax.models.efficientnet_lite import STRIDES, VARIANTS, EfficientNetLite
@@ -25,14 +25,14 @@ from busjax.ops import hardware
 from busjax.ops.interface import Array
 
 # A new architecture is a file beside this one and a line here.
-ARCHITECTURES: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
+ARCHITECTURES: dict[str, Callable[[BlockSpec, Model], nn.Module]] = {
     "unet": lambda spec, model: UNetDecoder(spec, name="decoder"),
     "gated_unet": lambda spec, model: UNetDecoder(spec, gate=model.gate, name="decoder"),
     "unetpp": lambda spec, model: UNetPlusPlusDecoder(spec, prune=model.prune, name="decoder"),
 }
 
 # What reads the image; each gives a list of features, fine to coarse, from stride 1 on.
-ENCODERS: dict[str, Callable[[BlockSpec, ConfigDict], nn.Module]] = {
+ENCODERS: dict[str, Callable[[BlockSpec, Model], nn.Module]] = {
     "conv": lambda spec, model: ConvEncoder(
         spec, model.width, model.depth, activation_dtype(model.dtype), name="encoder"
     ),
@@ -68,12 +68,12 @@ class MultiTaskNet(nn.Module):
     """Reads an image once; draws the tumour and names the class.
 
     Attributes:
-        model: `config.model`, frozen.
+        model: `config.model`.
         axis_name: the mapped axis of the devices, over which batch norm averages and dropout is
             drawn; None outside a mapped step.
     """
 
-    model: Any
+    model: Model
     axis_name: str | None = None
 
     @nn.compact
@@ -101,9 +101,9 @@ class MultiTaskNet(nn.Module):
         return Outputs(mask_logits, class_logits)
 
 
-def build(model: ConfigDict, axis_name: str | None = None) -> MultiTaskNet:
+def build(model: Model, axis_name: str | None = None) -> MultiTaskNet:
     """Builds the network of `config.model`, whose fields are in their ranges."""
-    return MultiTaskNet(model=FrozenConfigDict(model), axis_name=axis_name)
+    return MultiTaskNet(model=model, axis_name=axis_name)
 
 
 def activation_dtype(name: str) -> jnp.dtype:
@@ -113,7 +113,7 @@ def activation_dtype(name: str) -> jnp.dtype:
     return jnp.dtype(name)
 
 
-def encoder_depth(model: Any) -> int:
+def encoder_depth(model: Model) -> int:
     """Times that the encoder of `config.model` halves the image."""
     return model.depth if model.encoder == "conv" else len(STRIDES) - 1
 
@@ -134,7 +134,7 @@ def count_parameters(params: Any) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(params))
 
 
-def _block_spec(model: Any, axis_name: str | None) -> BlockSpec:
+def _block_spec(model: Model, axis_name: str | None) -> BlockSpec:
     return BlockSpec(
         ops=ops.select(model.ops),
         norm=model.norm,

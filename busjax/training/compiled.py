@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from ml_collections import ConfigDict
 
 from busjax import waiting
 from busjax.models import network as networks
@@ -46,7 +45,7 @@ class Compiled:
         self.network = network = networks.build(form.model, axis_name=AXIS)
         shape = (image_size, image_size, form.model.image_channels)
         # The weights are the same with any operations; the reference is traced in half the time.
-        plain = networks.build(ConfigDict({**form.model, "ops": "reference"}), axis_name=AXIS)
+        plain = networks.build(form.model.but(ops="reference"), axis_name=AXIS)
         self.draw = jax.jit(functools.partial(steps.init_variables, plain, shape=shape))
         self.state = jax.jit(functools.partial(steps.init_state, form=form))
         self.learning_rate = jax.jit(optim.learning_rate)

@@ -11,7 +11,8 @@ from typing import Any
 
 import flax.struct
 import numpy as np
-from ml_collections import ConfigDict, FrozenConfigDict
+
+from busjax.config import Config, Model
 
 
 @flax.struct.dataclass
@@ -69,7 +70,7 @@ class Form:
         flips: of `config.inference`.
     """
 
-    model: FrozenConfigDict
+    model: Model
     classifier: str
     focal_gamma: float
     label_smoothing: float
@@ -81,11 +82,11 @@ class Form:
     flips: str
 
 
-def form_of(config: ConfigDict) -> Form:
+def form_of(config: Config) -> Form:
     """What the steps of a configuration are compiled for."""
     loss, optim = config.loss, config.optim
     return Form(
-        model=FrozenConfigDict(config.model),
+        model=config.model,
         classifier=loss.classifier,
         focal_gamma=loss.focal_gamma,
         label_smoothing=loss.label_smoothing,
@@ -98,7 +99,7 @@ def form_of(config: ConfigDict) -> Form:
     )
 
 
-def hyperparameters_of(config: ConfigDict, total_steps: int) -> Hyperparameters:
+def hyperparameters_of(config: Config, total_steps: int) -> Hyperparameters:
     """Those of a configuration, for a run of so many steps."""
     optim, loss = config.optim, config.loss
     frozen = round(total_steps * optim.encoder_frozen_epochs / config.train.epochs)

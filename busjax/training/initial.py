@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
+from busjax.config import Model, Train
 from busjax.errors import UserError
 from busjax.models import weights
 from busjax.training import members
@@ -30,7 +30,7 @@ class Taken:
         return f"{self.count} tensors of step {self.step} taken over{drawn}"
 
 
-def with_encoder(variables: Any, model: ConfigDict) -> Any:
+def with_encoder(variables: Any, model: Model) -> Any:
     """Variables with the published weights of `config.model.encoder_weights` in the encoder.
 
     Raises:
@@ -48,7 +48,7 @@ def with_encoder(variables: Any, model: ConfigDict) -> Any:
     }
 
 
-def from_run(variables: Any, train: ConfigDict) -> tuple[Any, Taken]:
+def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
     """Variables that take over what the best checkpoint of `config.train.init_from` evaluates with.
 
     A tensor is taken over where the other run has one of that name and shape; with

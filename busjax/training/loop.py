@@ -11,6 +11,7 @@ from etils import epath
 from ml_collections import ConfigDict
 
 from busjax.config import flatten
+from busjax.config.flags import settings
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -61,10 +62,11 @@ class _Training:
     ) -> None:
         self._config, self._split = config, split
         self._not_finite = 0  # updates in a row that were skipped
-        batch_size, epochs = config.train.batch_size, config.train.epochs
-        self._steps = pipeline.steps_per_epoch(source, split.train, config.data, batch_size)
-        self._program = Program(config, self._steps * epochs)
-        self._batches = pipeline.train_batches(source, split.train, config, parallel.share())
+        whole = settings(config)
+        batch_size, epochs = whole.train.batch_size, whole.train.epochs
+        self._steps = pipeline.steps_per_epoch(source, split.train, whole.data, batch_size)
+        self._program = Program(whole, self._steps * epochs)
+        self._batches = pipeline.train_batches(source, split.train, whole, parallel.share())
         stack.callback(self._batches.close)
         self._checkpoints = Checkpoints(workdir)
         stack.callback(self._checkpoints.close)
@@ -171,7 +173,7 @@ def monitored(scores: dict[str, float], monitor: str) -> float:
 def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
     resized = pipeline.Resized(source, split.validation, config.data.image_size)
-    batches = pipeline.eval_batches(resized, config, parallel.share())
+    batches = pipeline.eval_batches(resized, settings(config), parallel.share())
 
     def validate(state: TrainState) -> dict[str, float]:
         found = program.evaluate(Ensemble((program.evaluated(state),)), batches)

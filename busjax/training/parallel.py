@@ -11,14 +11,14 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
-from ml_collections import ConfigDict
 
+from busjax.config import Parallel
 from busjax.data.pipeline import Share
 from busjax.errors import UserError
 from busjax.training.steps import AXIS
 
 
-def make_mesh(parallel: ConfigDict) -> Mesh:
+def make_mesh(parallel: Parallel) -> Mesh:
     """Lines up `config.parallel.devices` devices (0: all of them) along the axis 'data'.
 
     Raises:
@@ -97,7 +97,7 @@ def _pmap(
     )
 
 
-def compiler_options(parallel: ConfigDict, mesh: Mesh) -> dict[str, int]:
+def compiler_options(parallel: Parallel, mesh: Mesh) -> dict[str, int]:
     """What XLA is asked for beyond its defaults, for the devices of this mesh."""
     if mesh.devices.flat[0].platform == "gpu":
         return {"xla_gpu_autotune_level": parallel.autotune}

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import numpy as np
 from jax.sharding import Mesh
-from ml_collections import ConfigDict
 
+from busjax.config import Config
 from busjax.models.prediction import Ensemble
 from busjax.training import flat, initial, parallel, processes
 from busjax.training.compiled import compiled
@@ -29,7 +29,7 @@ class Program:
         UserError: fields that do not fit this machine's devices.
     """
 
-    def __init__(self, config: ConfigDict, total_steps: int, mesh: Mesh | None = None) -> None:
+    def __init__(self, config: Config, total_steps: int, mesh: Mesh | None = None) -> None:
         """Takes the devices of `config.parallel`, or of a mesh, which may be of another machine."""
         self._config = config
         self._map = config.parallel.map

@@ -129,7 +129,7 @@ def test_what_a_step_is_given(monkeypatch):
 
 
 def test_weights_are_drawn_whatever_a_variant_starts_from():
-    config = dataclasses.replace(SMALL, network="unet_lite0").config
+    config = dataclasses.replace(SMALL, network="unet_lite0", side=32).config
     assert config.model.encoder == "efficientnet_lite0"
     assert config.model.encoder_weights == ""
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 
+from busjax.config.flags import settings
 from busjax.models import network as networks
 from busjax.training import losses
 from busjax.training.hyperparameters import form_of, hyperparameters_of
@@ -44,8 +45,9 @@ def pair(request, config, rng):
         {"name": request.param, "width": 4, "classifier_dropout": 0.0, "ops": "reference"}
     )
     config.model.dtype = "float32"
-    assert peers.describes(config.model)
-    ours = networks.build(config.model)
+    made = settings(config)
+    assert peers.describes(made.model)
+    ours = networks.build(made.model)
     image = np.zeros((1, SIDE, SIDE, 1), np.float32)
     drawn = jax.jit(lambda key: ours.init({"params": key, "dropout": key}, image, train=True))(
         jax.random.key(0)
@@ -53,7 +55,7 @@ def pair(request, config, rng):
     variables = jax.tree.map(
         lambda v: np.asarray(v + 0.1 * rng.random(v.shape), np.float32), dict(drawn)
     )
-    return config, ours, variables, with_weights(peers.MultiTaskNet(config.model), variables)
+    return made, ours, variables, with_weights(peers.MultiTaskNet(made.model), variables)
 
 
 def _equal(found, expected):

@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from busjax.config import Table
 from busjax.data.audit import overrides
 from busjax.data.busi import BusiSource
 from busjax.data.curation import read_list
 from busjax.data.table import TableSource
 from busjax.errors import UserError
 from busjax.evaluation.rows import from_csv
-from configs import base
 
 NAMES = ("benign (1)", "benign (2)", "malignant (1)", "normal (1)")
 TARGETS = ("benign/benign (1).png", "benign/benign (1)_mask.png", "normal/normal (1).png")
@@ -244,7 +244,7 @@ def test_overrides_of_any_content(tmp_path, content):
 @QUICK
 @given(content=tables("image,mask,label", "image;mask;label") | st.binary(max_size=200))
 def test_tables_of_any_content(tmp_path, content):
-    table = base.get_config().data.table
+    table = Table()
     read_or_be_told(
         lambda path: TableSource(path.parent, table, "skip"), tmp_path / "images.csv", content
     )
@@ -260,7 +260,7 @@ def test_tables_of_results_of_any_content(content):
 def test_paths_out_of_the_folder_are_not_followed(tmp_path):
     (tmp_path / "secret.png").write_bytes(png(Image.new("L", (16, 12), 255)))
     (tmp_path / "set").mkdir()
-    table = base.get_config().data.table
+    table = Table()
     for path in (
         "../secret.png",
         str(tmp_path / "secret.png"),

@@ -5,12 +5,12 @@ import pytest
 from etils import epath
 from PIL import Image
 
+from busjax.config import Data, Table
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.errors import UserError
 from busjax.evaluation import results
-from configs import base
 
 
 @pytest.fixture
@@ -40,10 +40,7 @@ def place(tmp_path):
 
 
 def opened(place, **fields):
-    data = base.get_config().data
-    data.update({"dir": "one,two"})
-    data.table.group = "case"
-    data.update(fields)
+    data = Data(**{"dir": "one,two", "table": Table(group="case"), **fields})
     return open_source(data, place)
 
 
@@ -75,10 +72,7 @@ def test_ids_and_groups_tell_the_set(place):
 
 
 def _table():
-    data = base.get_config().data
-    data.update({"source": "table", "dir": "../two"})
-    data.table.group = "case"
-    return data
+    return Data(source="table", dir="../two", table=Table(group="case"))
 
 
 def test_a_list_is_for_the_busi_folder(place):

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
+from busjax.config import Augment, Config, Data, Model, Train
 from busjax.data.pipeline import Resized, Share, eval_batches, steps_per_epoch, train_batches
 from busjax.data.records import Record
 from busjax.errors import UserError
-from configs.base import get_config
 
 KEYS = {"image", "mask", "label", "valid", "index"}
 
@@ -37,20 +37,21 @@ SOURCE = FakeSource([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 0])  # 8, 3, 2
 WHOLE = Share()
 
 
-def config(**data):
-    result = get_config()
-    result.data.update(image_size=16, **data)
-    result.train.update(batch_size=6, eval_batch_size=6)
-    return result
+def config(seed=0, augmented=True, channels=1, **data):
+    return Config(
+        seed=seed,
+        model=Model(image_channels=channels),
+        data=Data(image_size=16, **data),
+        augment=Augment(enabled=augmented),
+        train=Train(batch_size=6, eval_batch_size=6),
+    )
 
 
 def train(
     count, ids=SOURCE.ids, share=WHOLE, state=None, augmented=True, channels=1, seed=1, **data
 ):
     """The first batches of a training stream, as a list."""
-    fields = config(**data)
-    fields.seed, fields.augment.enabled, fields.model.image_channels = seed, augmented, channels
-    batches = train_batches(SOURCE, ids, fields, share)
+    batches = train_batches(SOURCE, ids, config(seed, augmented, channels, **data), share)
     if state is not None:
         batches.set_state(state)
     result = [next(batches) for _ in range(count)]
@@ -139,9 +140,7 @@ def test_threads_change_nothing(options):
 @pytest.mark.parametrize("count", [1, 2])
 def test_resumes_exactly(count):
     """Also with another number of processes than before."""
-    fields = config()
-    fields.seed = 1
-    batches = train_batches(SOURCE, SOURCE.ids, fields, WHOLE)
+    batches = train_batches(SOURCE, SOURCE.ids, config(seed=1), WHOLE)
     for _ in range(4):
         next(batches)
     state = json.loads(json.dumps(batches.get_state()))
@@ -175,9 +174,7 @@ def test_steps_per_epoch():
 
 
 def evaluate(ids=SOURCE.ids, share=WHOLE, channels=1):
-    fields = config()
-    fields.model.image_channels = channels
-    return list(eval_batches(Resized(SOURCE, ids, 16), fields, share))
+    return list(eval_batches(Resized(SOURCE, ids, 16), config(channels=channels), share))
 
 
 def test_evaluation_is_in_order_and_padded():

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from busjax.config import Data
 from busjax.data import sources
 from busjax.data.curation import Curation
 from busjax.data.sources import open_source
 from busjax.errors import UserError
-from configs.base import get_config
 
 LETTER = """ID;Filename;Objection;Annotation
 {1&2};{benign (1)&benign (2)};;
@@ -35,9 +35,7 @@ def no_environment(monkeypatch):
 
 
 def data(**fields):
-    result = get_config().data
-    result.update(phantom_count=6, image_size=32, **fields)
-    return result
+    return Data(phantom_count=6, image_size=32, **fields)
 
 
 @pytest.mark.parametrize("source", ["auto", "busi"])

@@ -8,13 +8,13 @@ from etils import epath
 from PIL import Image
 
 from busjax import run
+from busjax.config import Data, Table
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.training import configuration
-from configs import base
 
 BUS_BRA = {
     "source": "table",
@@ -45,10 +45,11 @@ def write_bus_bra(root, count=12):
 
 
 def opened(place, **fields):
-    data = base.get_config().data
-    data.update({**BUS_BRA, "dir": "set"})
-    data.update_from_flattened_dict(fields)
-    return open_source(data, place)
+    prefix = "table."
+    inner = {k.removeprefix(prefix): v for k, v in fields.items() if k.startswith(prefix)}
+    outer = {k: v for k, v in fields.items() if not k.startswith(prefix)}
+    table = Table(**{**BUS_BRA["table"], **inner})
+    return open_source(Data(**{"source": "table", "dir": "set", **outer, "table": table}), place)
 
 
 @pytest.fixture

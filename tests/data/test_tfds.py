@@ -10,12 +10,12 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from busjax.classes import CLASSES
+from busjax.config import Config, Data, Train
 from busjax.data import tfds_builder
 from busjax.data.pipeline import Share, train_batches
 from busjax.data.sources import open_source
 from busjax.data.splits import draw_split
 from busjax.errors import UserError
-from configs.base import get_config
 
 KEPT = "class;id\nbenign;2\nmalignant;1\nnormal;3\n"
 LETTER = """ID;Filename;Objection;Annotation
@@ -73,10 +73,7 @@ def no_environment(monkeypatch):
 
 
 def config(**data):
-    result = get_config()
-    result.data.update(image_size=16, **data)
-    result.train.batch_size = 4
-    return result
+    return Config(data=Data(image_size=16, **data), train=Train(batch_size=4))
 
 
 def open_tfds(manual, prepared, part="all"):
@@ -105,7 +102,10 @@ def test_records_are_those_of_the_folder_bit_for_bit(manual, prepared):
 def test_training_batches_are_those_of_the_folder_bit_for_bit(manual, prepared):
     lists = {"source": "busi", "dir": str(manual), "groups": str(manual / "two.csv")}
     streams = []
-    for source in (open_tfds(manual, prepared), open_source(config(**lists).data, manual)):
+    for source in (
+        open_tfds(manual, prepared),
+        open_source(config(**lists).data, manual),
+    ):
         split = draw_split(source.ids, source.labels, source.groups, 0.2, 0.2, 0)
         batches = train_batches(source, split.train, config(), Share())
         streams.append((split, [next(batches) for _ in range(5)]))
@@ -193,9 +193,8 @@ def test_a_broken_archive_is_told(tmp_path):
 
 def test_two_processes_prepare_it_once_and_neither_imports_tensorflow(manual, tmp_path):
     code = (
-        "import sys; from busjax.data.sources import open_source; from configs import base;"
-        "data = base.get_config().data; data.source = 'tfds';"
-        f"data.dir = {str(manual)!r}; data.tfds_dir = {str(tmp_path)!r};"
+        "import sys; from busjax.data.sources import open_source; from busjax.config import Data;"
+        f"data = Data(source='tfds', dir={str(manual)!r}, tfds_dir={str(tmp_path)!r});"
         "assert len(open_source(data, '.')) == 9; open_source(data, '.')[0];"
         "assert not {'tensorflow', 'jax'} & set(sys.modules)"
     )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from etils import epath
 
+from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.inference import export
@@ -50,7 +51,7 @@ def untrained(**fields):
     config = base.get_config()
     config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "norm_groups": 2})
     config.model.update({"ops": "cpu", "dtype": "bfloat16", **fields})
-    network = networks.build(config.model)
+    network = networks.build(settings(config).model)
     image = jnp.zeros((1, 16, 16, config.model.image_channels))
     keys = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(lambda: network.init(keys, image, train=True))()

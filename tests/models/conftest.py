@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from busjax.config import Model
 from busjax.models import network as networks
 from busjax.models import prediction
 from busjax.models.blocks import BlockSpec
 from busjax.ops import reference
-from configs import base
 
 ARCHITECTURES = {
     "unet": {"name": "unet"},
@@ -52,13 +52,9 @@ class Built:
 
 @functools.cache
 def _build(architecture: str, dtype: str) -> Built:
-    model = base.get_config().model
-    model.update(
-        {"width": 4, "depth": 1, "norm_groups": 2, "activation_slope": 0.1, "dtype": dtype}
-    )
-    model.update({"classifier_hidden": 8, "classifier_dropout": 0.0, "ops": "reference"})
-    model.update(ARCHITECTURES[architecture])
-    network = networks.build(model)
+    small = {"width": 4, "depth": 1, "norm_groups": 2, "activation_slope": 0.1, "dtype": dtype}
+    plain = {"classifier_hidden": 8, "classifier_dropout": 0.0, "ops": "reference"}
+    network = networks.build(Model(**{**small, **plain, **ARCHITECTURES[architecture]}))
     if dtype != "float32":
         return Built(network, _build(architecture, "float32").variables)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from busjax.config import FIELDS
+from busjax.config import FIELDS, Model
 from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.models import efficientnet_lite as lite
@@ -21,10 +21,8 @@ KEYS = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
 
 
 def model(**values):
-    config = base.get_config().model
-    config.update({"width": 4, "classifier_hidden": 8, "ops": "reference", "dtype": "float32"})
-    config.update(values)
-    return config
+    small = {"width": 4, "classifier_hidden": 8, "ops": "reference", "dtype": "float32"}
+    return Model(**{**small, **values})
 
 
 @pytest.mark.parametrize(

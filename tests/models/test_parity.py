@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from busjax.config.flags import settings
 from busjax.models import network as networks
 
 
@@ -44,7 +45,7 @@ def test_reference_and_cpu_agree(config, fields, rng):
     found = {}
     for ops in ("reference", "cpu"):
         config.model.ops = ops
-        network = networks.build(config.model)
+        network = networks.build(settings(config).model)
         if not found:
             variables = jax.jit(network.init, static_argnums=2)(rngs, image, True)
         found[ops] = _outputs_and_gradients(network, variables, image)

@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 
 from busjax.models import network as networks
 from busjax.models import prediction
@@ -88,7 +87,7 @@ def test_shifting_keeps_the_ends_and_the_order():
 def test_on_a_cpu_a_batch_is_read_in_parts(build, rng, monkeypatch):
     monkeypatch.setattr(batch, "_CORE_BYTES", 1)
     net, image = build("unet"), _image(rng)
-    on_cpu = networks.build(ConfigDict(net.network.model.to_dict() | {"ops": "cpu"}))
+    on_cpu = networks.build(net.network.model.but(ops="cpu"))
     ensemble = Ensemble((net.variables,))
     predict = jax.jit(functools.partial(prediction.predict, on_cpu)).lower(ensemble, image)
     assert "stablehlo.while" in predict.as_text()

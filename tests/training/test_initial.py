@@ -5,6 +5,7 @@ import jax
 import numpy as np
 import pytest
 
+from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.training import configuration
 from busjax.training.checkpoint import restore_best
@@ -25,7 +26,7 @@ def learnt(run_folder):
 
 
 def started(config):
-    return jax.device_get(Program(config, 10).init_state())
+    return jax.device_get(Program(settings(config), 10).init_state())
 
 
 def drawn(config):

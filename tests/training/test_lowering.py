@@ -14,6 +14,7 @@ import pytest
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
+from busjax.config.flags import settings
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Ensemble
 from busjax.training.program import Program
@@ -37,7 +38,7 @@ def configuration(name):
 def test_steps_lower_for_cuda_and_tpu(name):
     config = configuration(name)
     config.parallel.devices = 2
-    program = Program(config, 10)
+    program = Program(settings(config), 10)
     state = program.abstract_state()
     variables = jax.eval_shape(lambda state: state.evaluated, state)
     train, evaluation = program.steps
@@ -91,7 +92,7 @@ def test_a_step_compiles_for_eight_tpu_chips(monkeypatch, capsys):
     config = configuration("unetpp")
     config.model.width, config.data.image_size = 32, 256
     config.train.batch_size = config.train.eval_batch_size = 16 * mesh.size
-    program = Program(config, 100, mesh)
+    program = Program(settings(config), 100, mesh)
     state = program.abstract_state()
     lowered = program.steps[0].lower(
         state, program.numbers, program.abstract_batch(config.train.batch_size)

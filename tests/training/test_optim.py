@@ -8,16 +8,19 @@ import numpy as np
 import optax
 import pytest
 
+from busjax.config.flags import settings
 from busjax.training import flat, optim
 from busjax.training.hyperparameters import form_of, hyperparameters_of
 
 
 def _optimizer(config, total_steps):
-    return optim.optimizer(form_of(config), hyperparameters_of(config, total_steps))
+    return optim.optimizer(
+        form_of(settings(config)), hyperparameters_of(settings(config), total_steps)
+    )
 
 
 def _rate(config, total_steps):
-    return functools.partial(optim.learning_rate, hyperparameters_of(config, total_steps))
+    return functools.partial(optim.learning_rate, hyperparameters_of(settings(config), total_steps))
 
 
 def test_schedule_warms_up_and_follows_a_cosine(config):

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from ml_collections import ConfigDict
 from torch import nn
 from torch.nn import functional as F
 
 from busjax.classes import CLASSES
+from busjax.config import Model
 
 
-def describes(model: ConfigDict) -> bool:
+def describes(model: Model) -> bool:
     """Whether `config.model` is a network that stands in this file."""
     return (
         model.name in ("unet", "unetpp")
@@ -30,7 +30,7 @@ def describes(model: ConfigDict) -> bool:
 class Block(nn.Module):
     """Twice (3x3 convolution, batch norm, leaky ReLU)."""
 
-    def __init__(self, before: int, after: int, model: ConfigDict) -> None:
+    def __init__(self, before: int, after: int, model: Model) -> None:
         super().__init__()
         self.slope, momentum = model.activation_slope, model.batch_norm_momentum
         self.conv_0 = nn.Conv2d(before, after, 3, padding=1, bias=False)
@@ -66,7 +66,7 @@ class Pool(nn.Module):
 class Classifier(nn.Module):
     """Features of several scales become class logits."""
 
-    def __init__(self, channels: list[int], model: ConfigDict) -> None:
+    def __init__(self, channels: list[int], model: Model) -> None:
         super().__init__()
         for i, c in enumerate(channels):
             setattr(self, f"pool_{i}", Pool(c))
@@ -85,7 +85,7 @@ class MultiTaskNet(nn.Module):
     Of U-Net++ there are four masks in training, else one; the first is that of the whole network.
     """
 
-    def __init__(self, model: ConfigDict) -> None:
+    def __init__(self, model: Model) -> None:
         """Takes `config.model`, which `describes` accepts."""
         super().__init__()
         self.depth, self.nested = model.depth, model.name == "unetpp"

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from ml_collections import ConfigDict
 from torch import nn
 from torch.nn import functional as F
 
 from busjax.benchmark.peers.network import MultiTaskNet
+from busjax.config import Config, Loss
 
 
-def trainer(config: ConfigDict, batch: Mapping[str, np.ndarray]) -> Callable[[], float]:
+def trainer(config: Config, batch: Mapping[str, np.ndarray]) -> Callable[[], float]:
     """A call that takes one step on a batch and gives its loss.
 
     Channels last; bfloat16 by autocast. AdamW, fused, with the decay on kernels alone; clipping by
@@ -44,7 +44,7 @@ def trainer(config: ConfigDict, batch: Mapping[str, np.ndarray]) -> Callable[[],
     return step
 
 
-def predictor(config: ConfigDict, images: np.ndarray) -> Callable[[], tuple[Any, Any]]:
+def predictor(config: Config, images: np.ndarray) -> Callable[[], tuple[Any, Any]]:
     """A call that maps images (B, H, W, C) to mask (B, 1, H, W) and class (B, classes) arrays."""
     net = _network(config).eval()
     image = _channels_last(images)
@@ -57,7 +57,7 @@ def predictor(config: ConfigDict, images: np.ndarray) -> Callable[[], tuple[Any,
     return predict
 
 
-def loss_of(masks: list[Any], classes: Any, mask: Any, label: Any, weights: ConfigDict) -> Any:
+def loss_of(masks: list[Any], classes: Any, mask: Any, label: Any, weights: Loss) -> Any:
     """The loss of `busjax.training.losses`, with fixed weights and cross-entropy, over a batch."""
     shares = 1.0 / torch.arange(1, len(masks) + 1)
     loss = weights.classification * F.cross_entropy(classes, label)
@@ -71,7 +71,7 @@ def loss_of(masks: list[Any], classes: Any, mask: Any, label: Any, weights: Conf
     return loss
 
 
-def _network(config: ConfigDict) -> Any:
+def _network(config: Config) -> Any:
     net: Any = MultiTaskNet(config.model)  # its type knows no memory_format
     return net.to(memory_format=torch.channels_last)
 
@@ -81,6 +81,6 @@ def _channels_last(x: np.ndarray) -> Any:
     return torch.from_numpy(np.ascontiguousarray(x)).permute(0, 3, 1, 2)
 
 
-def _autocast(config: ConfigDict) -> Any:
+def _autocast(config: Config) -> Any:
     enabled = config.model.dtype == "bfloat16"
     return torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled)

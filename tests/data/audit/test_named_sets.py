@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
+from busjax.config import Data, Table
 from busjax.data import splits
 from busjax.data.audit import cache
 from busjax.data.sources import open_source
 from busjax.errors import UserError
-from configs import base
 
 
 @pytest.fixture
@@ -23,9 +23,7 @@ def place(folder, tmp_path, monkeypatch):
 
 
 def opened(place, **fields):
-    data = base.get_config().data
-    data.update({"dir": "busi", **fields})
-    return open_source(data, place)
+    return open_source(Data(dir="busi", **fields), place)
 
 
 def test_one_image_a_group_is_kept_and_none_of_two_classes(place, capsys):
@@ -124,15 +122,11 @@ def test_a_table_and_an_audit_of_it(place):
         name = f"benign/benign ({number})"
         lines.append(f"{name}.png,{name}_mask.png,benign,{case}")
     (place / "busi" / "images.csv").write_text("\n".join(lines))
-    data = base.get_config().data
-    data.update({"source": "table", "dir": "busi"})
-    data.table.group = "case"
+    data = Data(source="table", dir="busi", table=Table(group="case"))
     assert len(set(open_source(data, place).groups)) == 3
-    data.groups = "audit"
-    one, two, three, copy = open_source(data, place).groups
+    one, two, three, copy = open_source(data.but(groups="audit"), place).groups
     assert one == three == copy != two
-    data.curation = "audit"
-    source = open_source(data, place)
+    source = open_source(data.but(groups="audit", curation="audit"), place)
     assert source.ids == tuple(f"benign/benign ({number}).png" for number in (1, 2, 3))
     assert source.groups[0] == source.groups[2] != source.groups[1]
     assert source[2].id == source.ids[2]

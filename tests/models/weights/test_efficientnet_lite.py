@@ -149,7 +149,7 @@ def test_a_run_starts_from_them(config):
     """Encoder, statistics and moving average; what no published network has is drawn."""
     config.model.update({"encoder": VARIANT, "encoder_weights": "imagenet"})
     config.data.image_size = 32
-    state = jax.device_get(Program(config, 10).init_state())
+    state = jax.device_get(Program(settings(config), 10).init_state())
     params, statistics = weights.load(VARIANT, "imagenet", 1)
     for tree in (state.params["network"].tree, state.ema.tree):
         encoder = dict(tree["encoder"])
