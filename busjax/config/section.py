@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
@@ -48,6 +49,7 @@ class Section:
         dataclasses.dataclass(frozen=True, kw_only=True)(cls)
         made = cls.__init__
 
+        @functools.wraps(made)  # with its signature, which help() and editors show
         def init(self: Section, **values: Any) -> None:
             for name in values:
                 if name not in cls.__dataclass_fields__:  # type: ignore[attr-defined]
@@ -85,7 +87,10 @@ class Section:
         )
 
     def out_of_range(self) -> Iterator[str]:
-        """A clause for each field whose value its rule does not allow."""
+        """A clause for each value that its rule does not allow, or that is no such section."""
+        for name, kind in self.sections().items():
+            if not isinstance(getattr(self, name), kind):
+                yield f"config.{self.PLACE}{name} must be a {kind.__name__}"
         for name, field in self.fields().items():
             value, rule = getattr(self, name), field.metadata["rule"]
             if not rule.allows(value):

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import math
 import pickle
 
@@ -100,6 +101,8 @@ def test_values_outside_are_told_and_values_at_the_ends_are_not(field):
         (lambda: Config(seed=-1), "config.seed=-1 must be a whole number, 0 or more"),
         (lambda: Table(delimiter="x"), "config.data.table.delimiter='x' must be one of"),
         (lambda: Model().but(depth=11), "config.model.depth=11 must be"),
+        (lambda: Config(model={"width": 3}), "config.model must be a Model"),
+        (lambda: Data(table=None), "config.data.table must be a Table"),
         (lambda: Model(width=0, dropout=2.0), "width=0 .*; config.model.dropout=2.0 must"),
         (lambda: Config(data=Data(image_size=100)), "by 16 .* the next size that fits is 112"),
         (lambda: Model(prune=5), "at most 4"),
@@ -128,6 +131,7 @@ def test_a_wrong_name_is_told_with_the_closest():
 
 
 def test_settings_are_values():
+    assert inspect.signature(Model).parameters["width"].default == 16
     assert Config() == Config(model=Model(width=16))
     assert hash(Config()) == hash(Config())
     assert Model().but(width=8) == Model(width=8) != Model()
