@@ -1,8 +1,9 @@
-"""What Linux tells of this machine's processor."""
+"""What the system tells of this machine's processor."""
 
 from __future__ import annotations
 
 import functools
+import os
 from pathlib import Path
 
 _FILE = Path("/proc/cpuinfo")
@@ -22,3 +23,10 @@ def fields() -> dict[str, str]:
 def flags() -> frozenset[str]:
     """What the first core can do, such as 'avx2'; ARM names them otherwise."""
     return frozenset(fields().get("flags", fields().get("Features", "")).split())
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -30,3 +30,11 @@ def test_arm_names_its_flags_otherwise(told):
 def test_another_system_tells_nothing(told):
     assert processor.fields() == {}
     assert processor.flags() == frozenset()
+
+
+def test_cores_are_those_of_this_process(monkeypatch):
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: {3, 5, 7}, raising=False)
+    assert processor.cores() == 3
+    monkeypatch.delattr(processor.os, "sched_getaffinity")
+    monkeypatch.setattr(processor.os, "cpu_count", lambda: 8)
+    assert processor.cores() == 8

@@ -20,8 +20,7 @@ _LIMITS = ("XLA_FLAGS", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY")
 
 def describe() -> str:
     """Processor, cores, vector units, Python, libraries, and variables that hold units back."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    parts = [_processor(), f"{cores} cores", f"Python {platform.python_version()}"]
+    parts = [_processor(), f"{processor.cores()} cores", f"Python {platform.python_version()}"]
     for name in _LIBRARIES:
         try:
             parts.append(f"{name} {importlib.metadata.version(name)}")

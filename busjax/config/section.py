@@ -31,6 +31,12 @@ def setting(
     return field  # type: ignore[no-any-return]
 
 
+def misfit(name: str, value: Any, rule: Rule) -> Iterator[str]:
+    """A clause, if the rule of the field of this dotted name does not allow the value."""
+    if not rule.allows(value):
+        yield f"config.{name}={value!r} must be {rule}"
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
 class Section:
     """A group of fields; a subclass is a frozen dataclass of `setting`s and other sections.
@@ -92,9 +98,7 @@ class Section:
             if not isinstance(getattr(self, name), kind):
                 yield f"config.{self.PLACE}{name} must be a {kind.__name__}"
         for name, field in self.fields().items():
-            value, rule = getattr(self, name), field.metadata["rule"]
-            if not rule.allows(value):
-                yield f"config.{self.PLACE}{name}={value!r} must be {rule}"
+            yield from misfit(self.PLACE + name, getattr(self, name), field.metadata["rule"])
 
     def contradictions(self) -> Iterator[str]:
         """A clause for each pair of fields, each in its range, that do not fit together."""

@@ -15,7 +15,7 @@ from busjax.config.model import Model
 from busjax.config.optim import Optim
 from busjax.config.parallel import Parallel
 from busjax.config.rules import Rule, Text, Whole
-from busjax.config.section import Section, setting
+from busjax.config.section import Section, misfit, setting
 from busjax.config.train import Train
 from busjax.errors import UserError
 
@@ -64,11 +64,8 @@ class Config(Section):
         """
         found = [f"config.{name} is missing" for name in FIELDS if name not in values]
         found += [f"config.{name} does not exist" for name in values if name not in FIELDS]
-        found += [
-            f"config.{name}={values[name]!r} must be {rule}"
-            for name, rule in FIELDS.items()
-            if name in values and not rule.allows(values[name])
-        ]
+        for name, rule in FIELDS.items():
+            found += misfit(name, values[name], rule) if name in values else ()
         made = None if found else _make(cls, values, found)
         if made is None:
             raise UserError("; ".join(found))

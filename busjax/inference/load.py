@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from busjax import compilation, components
 from busjax.classes import CLASSES
+from busjax.config import Config
 from busjax.config.flags import settings
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
@@ -80,7 +81,7 @@ class Predictor:
         compilation.keep()
         workdir = locate(run)
         self.config = configuration.load_sound(workdir)
-        _set(self.config, inference)
+        made = _set(self.config, inference)
         self.step, variables, _ = restore_best(workdir, self.config)
         runs = (*others, *members.folders(self.config.inference))
         self.ensemble = Ensemble(
@@ -89,7 +90,7 @@ class Predictor:
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
-        network = networks.build(settings(self.config).model)
+        network = networks.build(made.model)
         self.compute = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )
@@ -142,8 +143,8 @@ def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
     return Predictor(run, *others, **inference)
 
 
-def _set(config: ConfigDict, values: dict[str, Any]) -> None:
-    """Sets fields of the inference."""
+def _set(config: ConfigDict, values: dict[str, Any]) -> Config:
+    """Sets fields of the inference; returns the settings that come of it."""
     for name, value in values.items():
         section = config.model if name == "refine" else config.inference
         if name not in section:
@@ -151,7 +152,7 @@ def _set(config: ConfigDict, values: dict[str, Any]) -> None:
             raise UserError(f"{name} is no option of inference: choose among {known}")
         with config.ignore_type():  # told below, with its range
             section[name] = value
-    settings(config)
+    return settings(config)
 
 
 def _batches(count: int) -> list[tuple[int, int]]:

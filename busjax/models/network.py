@@ -16,7 +16,7 @@ from busjax.classes import CLASSES
 from busjax.config import Model
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
-from busjax.models.efficientnet_lite import STRIDES, VARIANTS, EfficientNetLite
+from busjax.models.efficientnet_lite import VARIANTS, EfficientNetLite
 from busjax.models.encoder import ConvEncoder
 from busjax.models.heads import Classifier, SegmentationHead
 from busjax.models.unet import UNetDecoder
@@ -85,7 +85,7 @@ class MultiTaskNet(nn.Module):
         """
         model, spec = self.model, _block_spec(self.model, self.axis_name)
         chex.assert_shape(image, (None, None, None, model.image_channels))
-        check_image_size(image.shape[1], image.shape[2], encoder_depth(model))
+        check_image_size(image.shape[1], image.shape[2], model.halvings)
         features = ENCODERS[model.encoder](spec, model)(image, train)
         finest, coarse = ARCHITECTURES[model.name](spec, model)(features, train)
 
@@ -111,11 +111,6 @@ def activation_dtype(name: str) -> jnp.dtype:
     if name == "auto":
         name = "bfloat16" if hardware.has_fast_bfloat16() else "float32"
     return jnp.dtype(name)
-
-
-def encoder_depth(model: Model) -> int:
-    """Times that the encoder of `config.model` halves the image."""
-    return model.depth if model.encoder == "conv" else len(STRIDES) - 1
 
 
 def check_image_size(height: int, width: int, depth: int) -> None:

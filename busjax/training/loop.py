@@ -10,7 +10,7 @@ import numpy as np
 from etils import epath
 from ml_collections import ConfigDict
 
-from busjax.config import flatten
+from busjax.config import Config, flatten
 from busjax.config.flags import settings
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
@@ -79,7 +79,7 @@ class _Training:
         stack.callback(self._history.close)
         self._console = Console(epochs, self._steps * epochs, step, batch_size)
         stack.callback(self._console.close)
-        self._validate = _validator(config, self._program, source, split)
+        self._validate = _validator(whole, self._program, source, split)
         self._watch = Watch()
         stack.callback(self._watch.close)
 
@@ -170,10 +170,10 @@ def monitored(scores: dict[str, float], monitor: str) -> float:
     return sum(scores[name] for name in monitor.split("+"))
 
 
-def _validator(config: ConfigDict, program: Program, source: RecordSource, split: Split) -> Any:
+def _validator(config: Config, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
     resized = pipeline.Resized(source, split.validation, config.data.image_size)
-    batches = pipeline.eval_batches(resized, settings(config), parallel.share())
+    batches = pipeline.eval_batches(resized, config, parallel.share())
 
     def validate(state: TrainState) -> dict[str, float]:
         found = program.evaluate(Ensemble((program.evaluated(state),)), batches)

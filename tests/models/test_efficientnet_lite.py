@@ -168,8 +168,9 @@ def test_sizes_are_checked_against_the_stride():
 
 def test_tables_fit():
     assert FIELDS["model.encoder"].choices == tuple(networks.ENCODERS)
-    assert all(networks.encoder_depth(model(encoder=name)) == 5 for name in lite.VARIANTS)
-    assert networks.encoder_depth(model(depth=3)) == 3
+    depth = len(lite.STRIDES) - 1
+    assert all(model(encoder=name).halvings == depth == 5 for name in lite.VARIANTS)
+    assert model(depth=3).halvings == 3
 
 
 @pytest.mark.parametrize("frozen", [False, True])

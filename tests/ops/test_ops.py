@@ -252,7 +252,7 @@ def test_a_loop_over_images_widens_no_whole_feature(one_image_at_a_time: None) -
 def test_a_batch_is_read_by_as_many_images_as_two_cores_hold(
     images: int, side: int, dtype: str, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(batch.processor, "cores", lambda: 2)
     monkeypatch.setattr(batch, "_CORE_BYTES", 8 * 8 * 4)
     image = jnp.arange(images * side * side, dtype=jnp.float32).reshape(images, side, side, 1)
     parts = []

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from busjax import processor
 from busjax.ops.interface import Array, Dtype, Tree
 
 # Of one channel of the images, for each core. On two cores a U-Net++ of width 8 predicts 16 images
@@ -18,7 +18,7 @@ _CORE_BYTES = 64 * 2**10
 
 def map_batch(function: Callable[[Array], Tree], image: Array, dtype: Dtype) -> Tree:
     b, h, w, _ = image.shape
-    at_once = max(1, _CORE_BYTES * (os.cpu_count() or 1) // (h * w * jnp.dtype(dtype).itemsize))
+    at_once = max(1, _CORE_BYTES * processor.cores() // (h * w * jnp.dtype(dtype).itemsize))
     images = max(n for n in range(1, b + 1) if b % n == 0 and n <= at_once)
     if images == b:
         return function(image)
