@@ -12,7 +12,7 @@ from busjax import processor
 from busjax.ops.interface import Array, Dtype, Tree
 
 # Of one channel of the images, for each core. On two cores a U-Net++ of width 8 predicts 16 images
-# of 128 x 128 in 0.8 of the time, two at a time in float32; U-Nets, and bfloat16, gain nothing.
+# of 128 x 128 in 0.86 of the time, two at a time in float32; U-Nets, and bfloat16, gain nothing.
 _CORE_BYTES = 64 * 2**10
 
 
