@@ -6,10 +6,9 @@ import json
 from typing import Any
 
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files, run
-from busjax.config import FREE
+from busjax.config import FREE, Config
 from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -18,7 +17,7 @@ from busjax.evaluation import model_card, results, scores, study
 from busjax.training import configuration, lock, members, processes
 
 
-def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
+def cross_validate(config: Config, workdir: epath.Path) -> None:
     """Trains and evaluates the folds that `config.cv.only` names; sums up when all are there.
 
     A fold is a run of its own in `workdir`/fold_<index>. It goes on where it was cut off, and is
@@ -57,9 +56,7 @@ def cross_validate(config: ConfigDict, workdir: epath.Path) -> None:
         _sum_up(config, workdir)
 
 
-def evaluate_folds(
-    config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER
-) -> None:
+def evaluate_folds(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
     """Evaluates the folds that `config.cv.only` names again; sums up when all are there.
 
     Args:
@@ -86,22 +83,20 @@ def _folder(workdir: epath.Path, index: int) -> epath.Path:
     return workdir / study.fold_name(index)
 
 
-def _chosen(config: ConfigDict) -> list[int]:
+def _chosen(config: Config) -> list[int]:
     return [int(word) for word in config.cv.only.split(",") if word] or list(range(config.cv.folds))
 
 
-def _of_fold(config: ConfigDict, index: int) -> ConfigDict:
+def _of_fold(config: Config, index: int) -> Config:
     """The configuration of one fold, which says which one it is."""
-    fold = ConfigDict(config.to_dict())
-    fold.cv.only = str(index)
     folders = [files.locate(name) for name in members.folders(config.inference)]
-    fold.inference.members = ",".join(
+    averaged = ",".join(
         str(_folder(folder, index) if study.is_crossval(folder) else folder) for folder in folders
     )
-    return fold
+    return config.but(cv={"only": str(index)}, inference={"members": averaged})
 
 
-def _draw(config: ConfigDict, source: RecordSource, index: int) -> Split:
+def _draw(config: Config, source: RecordSource, index: int) -> Split:
     split = splits.draw_fold(
         source.ids,
         source.labels,
@@ -115,7 +110,7 @@ def _draw(config: ConfigDict, source: RecordSource, index: int) -> Split:
     return split
 
 
-def _check_folder(config: ConfigDict, workdir: epath.Path) -> None:
+def _check_folder(config: Config, workdir: epath.Path) -> None:
     """Raises a UserError unless all that is in the folder belongs to this cross-validation."""
     if configuration.exists(workdir):
         raise UserError(
@@ -136,7 +131,7 @@ def _is_finished(folder: epath.Path, results_in: str = results.FOLDER) -> bool:
     return (folder / model_card.FILE).exists() and results.exist(folder, results_in)
 
 
-def _sum_up(config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
+def _sum_up(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
     folds = range(config.cv.folds)
     missing = [k for k in folds if not _is_finished(_folder(workdir, k), results_in)]
     if missing:

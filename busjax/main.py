@@ -14,10 +14,11 @@ from typing import NoReturn
 
 from absl import app, flags, logging
 from etils import epath
-from ml_collections import ConfigDict, config_flags
+from ml_collections import config_flags
 
 from busjax import files, waiting
 from busjax.allocator import restart_tuned
+from busjax.config import Config
 from busjax.config.flags import settings
 from busjax.errors import AGAIN, Preempted, UserError, tell
 
@@ -89,7 +90,6 @@ def _end(number: int, frame: FrameType | None) -> NoReturn:
 
 def _run() -> None:
     config = _config()
-    settings(config)
     name = _EVALUATION.value
     if name is not None and (_MODE.value != "evaluate" or not re.fullmatch(r"[\w.-]+", name)):
         raise UserError(
@@ -123,7 +123,7 @@ def _whole(flag: int | None, variable: str) -> int | None:
     return int(text)
 
 
-def _run_mode(config: ConfigDict) -> None:
+def _run_mode(config: Config) -> None:
     from busjax import crossval, run
     from busjax.evaluation import study
 
@@ -142,20 +142,15 @@ def _run_mode(config: ConfigDict) -> None:
         run.train_and_evaluate(config, workdir)
 
 
-def _config() -> ConfigDict:
-    if _CONFIG.value is not None:
-        return _loaded(_CONFIG.value)
-    raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
-
-
-def _loaded(config: ConfigDict) -> ConfigDict:
-    """A file that could not be loaded is a proxy that complains when it is first read."""
+def _config() -> Config:
+    if _CONFIG.value is None:
+        raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
     try:
-        config.name  # noqa: B018
+        # A file that could not be loaded is a proxy that complains when it is first read.
+        return settings(_CONFIG.value)
     except OSError as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"the configuration cannot be loaded: {reason}") from error
-    return config
 
 
 def _make_folder(workdir: epath.Path) -> None:

@@ -9,11 +9,9 @@ import time
 from typing import Any
 
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
-from busjax.config import FREE, INFERENCE, PATHS, differing, flatten
-from busjax.config.flags import settings
+from busjax.config import FREE, INFERENCE, PATHS, Config, differing
 from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -28,7 +26,7 @@ _SECONDS_TO_APPEAR = 60
 
 
 def train_and_evaluate(
-    config: ConfigDict, workdir: epath.Path, given: tuple[RecordSource, Split] | None = None
+    config: Config, workdir: epath.Path, given: tuple[RecordSource, Split] | None = None
 ) -> None:
     """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report.
 
@@ -51,9 +49,7 @@ def train_and_evaluate(
         _evaluate_and_report(config, workdir, source, split)
 
 
-def evaluate_only(
-    config: ConfigDict, workdir: epath.Path, results_in: str = results.FOLDER
-) -> bool:
+def evaluate_only(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> bool:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report.
 
     Args:
@@ -82,17 +78,17 @@ def evaluate_only(
     return True
 
 
-def _is_own(config: ConfigDict, workdir: epath.Path) -> bool:
+def _is_own(config: Config, workdir: epath.Path) -> bool:
     """Whether the data folder that is given holds the images of the run itself."""
     if config.data.source == "phantom":  # which no folder holds
         return False
     try:
-        return external.is_own(sources.open_source(settings(config).data, os.getcwd()), workdir)
+        return external.is_own(sources.open_source(config.data, os.getcwd()), workdir)
     except UserError:  # its lists are not for these images
         return False
 
 
-def _evaluate_external(config: ConfigDict, workdir: epath.Path, results_in: str) -> None:
+def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> None:
     """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
 
     def read() -> RecordSource:
@@ -120,14 +116,14 @@ def _evaluate_external(config: ConfigDict, workdir: epath.Path, results_in: str)
         print(f"report: {report}", flush=True)
 
 
-def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]) -> None:
+def check_same_run(config: Config, workdir: epath.Path, free: frozenset[str]) -> None:
     """Raises a UserError where `workdir` holds a run with another configuration.
 
     A run that has no checkpoint yet is no loss: it is begun anew.
     """
     if not configuration.exists(workdir) or not checkpoint.exist(workdir):
         return
-    old, new = flatten(configuration.load(workdir).to_dict()), flatten(config.to_dict())
+    old, new = configuration.read(workdir), config.flat()
     if changed := differing(old, new, (old.keys() | new.keys()) - free):
         raise UserError(
             f"{workdir} holds a run with another configuration: {', '.join(changed)}; "
@@ -136,7 +132,7 @@ def check_same_run(config: ConfigDict, workdir: epath.Path, free: frozenset[str]
 
 
 def _prepare(
-    config: ConfigDict,
+    config: Config,
     workdir: epath.Path,
     free: frozenset[str],
     given: tuple[RecordSource, Split] | None = None,
@@ -152,13 +148,13 @@ def _prepare(
         return source, _split(config, workdir, source)
 
     source, split = processes.together(read)
-    settings = {field: v for field, v in flatten(config.to_dict()).items() if field not in PATHS}
+    settings = {field: v for field, v in config.flat().items() if field not in PATHS}
     told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
     processes.agree("the settings or images", told)
     return source, split
 
 
-def _save(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
+def _save(config: Config, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Leaves what the run is made on in its folder."""
     configuration.save(config, workdir)
     splits.save(
@@ -195,14 +191,14 @@ def check_same_split(source: RecordSource, split: Split, workdir: epath.Path) ->
         )
 
 
-def open_source(config: ConfigDict) -> RecordSource:
+def open_source(config: Config) -> RecordSource:
     """Opens the images of a configuration and says which they are."""
-    source = sources.open_source(settings(config).data, os.getcwd())
+    source = sources.open_source(config.data, os.getcwd())
     print(source.description, flush=True)
     return source
 
 
-def _split(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> Split:
+def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
     """The split of the run: as saved beside it, else as given, else drawn; checked."""
     path = workdir / splits.FILE
     if path.exists() and checkpoint.exist(workdir):
@@ -239,7 +235,7 @@ def _check_same_source(path: epath.Path, source: RecordSource) -> None:
 
 
 def _evaluate_and_report(
-    config: ConfigDict,
+    config: Config,
     workdir: epath.Path,
     source: RecordSource,
     split: Split,

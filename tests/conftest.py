@@ -10,9 +10,8 @@ import jax
 import numpy as np
 import pytest
 from etils import epath
-from ml_collections import ConfigDict
 
-from configs import base
+from busjax.config import Config
 
 # Four virtual devices, so that one device is compared with several on any machine.
 jax.config.update("jax_num_cpu_devices", 4)
@@ -39,24 +38,22 @@ jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture
-def config() -> ConfigDict:
+def config() -> Config:
     """The default configuration, with a network and images so small that tests are fast."""
-    config = base.get_config()
-    config.model.width = 4
-    config.model.depth = 2
-    config.model.norm_groups = 2
-    config.model.activation_slope = 0.1
-    config.model.classifier_hidden = 8
-    config.model.classifier_dropout = 0.0
-    config.model.ops = "reference"
-    config.data.image_size = 16
-    config.data.source = "phantom"
-    config.data.phantom_count = 48
-    config.train.batch_size = 8
-    config.train.eval_batch_size = 8
-    config.train.epochs = 2
-    config.parallel.devices = 1
-    return config
+    return Config().but(
+        model={
+            "width": 4,
+            "depth": 2,
+            "norm_groups": 2,
+            "activation_slope": 0.1,
+            "classifier_hidden": 8,
+            "classifier_dropout": 0.0,
+            "ops": "reference",
+        },
+        data={"image_size": 16, "source": "phantom", "phantom_count": 48},
+        train={"batch_size": 8, "eval_batch_size": 8, "epochs": 2},
+        parallel={"devices": 1},
+    )
 
 
 @pytest.fixture
@@ -82,11 +79,11 @@ def batch(rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def train() -> Callable[[ConfigDict, Path], None]:
+def train() -> Callable[[Config, Path], None]:
     """A function that trains and evaluates in a folder, without the warnings of tensorboardX."""
     from busjax import run
 
-    def train(config: ConfigDict, folder: Path) -> None:
+    def train(config: Config, folder: Path) -> None:
         with warnings.catch_warnings():
             # tensorboardX still calls what NumPy and protobuf deprecate.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -97,16 +94,22 @@ def train() -> Callable[[ConfigDict, Path], None]:
 
 @pytest.fixture(scope="session")
 def run_folder(
-    tmp_path_factory: pytest.TempPathFactory, train: Callable[[ConfigDict, Path], None]
+    tmp_path_factory: pytest.TempPathFactory, train: Callable[[Config, Path], None]
 ) -> Path:
     """A small trained run, not to be written to: two epochs on phantoms of 16 x 16 pixels."""
-    config = base.get_config()
-    config.name = "tiny"
-    config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"})
-    config.model.dtype = "float32"
-    config.data.update({"image_size": 16, "source": "phantom", "phantom_count": 48})
-    config.train.update({"batch_size": 8, "eval_batch_size": 8, "epochs": 2})
-    config.parallel.devices = 1
+    config = Config().but(
+        name="tiny",
+        model={
+            "width": 4,
+            "depth": 1,
+            "classifier_hidden": 8,
+            "ops": "reference",
+            "dtype": "float32",
+        },
+        data={"image_size": 16, "source": "phantom", "phantom_count": 48},
+        train={"batch_size": 8, "eval_batch_size": 8, "epochs": 2},
+        parallel={"devices": 1},
+    )
     folder = tmp_path_factory.mktemp("shared") / "run"
     folder.mkdir()
     train(config, folder)

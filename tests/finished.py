@@ -3,7 +3,6 @@
 import json
 from contextlib import closing
 
-from busjax.config.flags import settings
 from busjax.training.checkpoint import Checkpoints
 from busjax.training.program import Program
 
@@ -12,7 +11,7 @@ def final_state(config, folder):
     """The latest step, and what is restored of it: the state and the data position."""
     with closing(Checkpoints(folder, read_only=True)) as checkpoints:
         step = checkpoints.latest_step()
-        return step, checkpoints.restore(step, Program(settings(config), 1).abstract_state())
+        return step, checkpoints.restore(step, Program(config, 1).abstract_state())
 
 
 def untimed_history(folder):

@@ -12,6 +12,7 @@ import pytest
 from etils import epath
 
 from busjax import crossval, run
+from busjax.config import Config
 from busjax.data import splits
 from busjax.errors import UserError
 from busjax.evaluation import results, study
@@ -21,12 +22,13 @@ from tests.evaluation.test_external import write_busi
 
 @pytest.fixture
 def config(config):
-    config.name = "tiny"
-    config.model.depth = 1
-    config.train.epochs = 1
-    config.cv.folds = 3
-    config.augment.enabled = False
-    return config
+    return config.but(
+        name="tiny",
+        model={"depth": 1},
+        train={"epochs": 1},
+        cv={"folds": 3},
+        augment={"enabled": False},
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +49,8 @@ def finished(tmp_path_factory):
 def workdir(finished, config, capsys):
     """Fold 1 was run first, by itself, the others later."""
     if "first" not in finished:
-        config.cv.only = "1"
-        crossval.cross_validate(config, finished["workdir"])
+        crossval.cross_validate(config.but(cv={"only": "1"}), finished["workdir"])
         finished["first"] = capsys.readouterr().out
-        config.cv.only = ""
         crossval.cross_validate(config, finished["workdir"])
         finished["then"] = capsys.readouterr().out
     return finished["workdir"]
@@ -106,7 +106,7 @@ def test_a_fold_that_was_cut_off_goes_on(workdir, config, tmp_path, capsys):
 
 
 def test_a_fold_is_a_run_of_its_own(workdir, config):
-    config.cv.only = "0"
+    config = config.but(cv={"only": "0"})
     before = results.read_rows(workdir / "fold_0")
     run.evaluate_only(config, workdir / "fold_0")
     assert results.read_rows(workdir / "fold_0") == before
@@ -123,7 +123,7 @@ def test_a_fold_is_a_run_of_its_own(workdir, config):
     ],
 )
 def test_folder_of_another_cross_validation(workdir, config, field, value, message):
-    config.update_from_flattened_dict({field: value})
+    config = Config.from_flat({**config.flat(), field: value})
     with pytest.raises(UserError, match=message):
         crossval.cross_validate(config, workdir)
 
@@ -152,7 +152,7 @@ def test_all_folds_are_evaluated_otherwise_beside_their_own_results(workdir, tmp
     before = [results.read_rows(again / f"fold_{k}") for k in range(3)]
     config = configuration.load(again)
     assert config.cv.only == ""
-    config.inference.flips = "horizontal"
+    config = config.but(inference={"flips": "horizontal"})
     crossval.evaluate_folds(config, again, "evaluation_flips")
     assert "1 of 3" in capsys.readouterr().out
     assert [results.read_rows(again / f"fold_{k}") for k in range(3)] == before
@@ -169,7 +169,7 @@ def test_an_external_test_of_each_fold_is_not_summed_up(workdir, tmp_path, capsy
     shutil.copytree(workdir, again)
     before = (again / "crossval.json").read_bytes()
     config = configuration.load(again)
-    config.data.dir = str(write_busi(tmp_path / "other", 0, (2, 2, 2)))
+    config = config.but(data={"dir": str(write_busi(tmp_path / "other", 0, (2, 2, 2)))})
     crossval.evaluate_folds(config, again, "evaluation_clinic")
     assert capsys.readouterr().out.count("external test of busi, 6 images") == 3
     assert not (again / "crossval_clinic.json").exists()
@@ -182,15 +182,14 @@ def test_cross_validations_are_averaged_fold_by_fold(workdir, tmp_path):
     again = epath.Path(tmp_path / "again")
     shutil.copytree(workdir, again)
     config = configuration.load(again)
-    config.inference.members = str(workdir)
+    config = config.but(inference={"members": str(workdir)})
     crossval.evaluate_folds(config, again, "evaluation_twice")
     for index in range(3):
         alone = results.read_rows(again / f"fold_{index}")
         rows = results.read_rows(again / f"fold_{index}", "evaluation_twice")
         for row, one in zip(rows, alone, strict=True):  # the same network twice
             assert row.probabilities == pytest.approx(one.probabilities, abs=1e-5)
-    config.inference.members = str(workdir / "fold_1")
-    config.cv.only = "0"
+    config = config.but(inference={"members": str(workdir / "fold_1")}, cv={"only": "0"})
     with pytest.raises(UserError, match="fold_1' was trained or chosen on 16 of the 16 images"):
         crossval.evaluate_folds(config, again, "evaluation_leak")
 

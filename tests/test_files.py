@@ -193,8 +193,7 @@ def bucket(tmp_path, monkeypatch):
 def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
     """Trained, cut off, gone on with, evaluated and reported; nothing goes past the bucket."""
     assert str(files.locate(RUN, "/base")) == RUN
-    config.name = "tiny"
-    config.model.depth = 1
+    config = config.but(name="tiny", model={"depth": 1})
     workdir, here = epath.Path(RUN), tmp_path / "here"
     here.mkdir()
     run.train_and_evaluate(config, epath.Path(here))

@@ -15,7 +15,6 @@ import pytest
 
 from busjax import run
 from busjax.config import FREE
-from busjax.config.flags import settings
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
@@ -36,10 +35,7 @@ KEYS = {
 
 @pytest.fixture
 def config(config):
-    config.name = "tiny"
-    config.model.depth = 1
-    config.train.epochs = 2
-    return config
+    return config.but(name="tiny", model={"depth": 1}, train={"epochs": 2})
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +91,7 @@ def test_the_same_seed_gives_the_same_numbers_bit_for_bit(workdir, train, config
     again, other = tmp_path / "again", tmp_path / "other"
     for folder, seed in ((again, 0), (other, 1)):
         folder.mkdir()
-        config.seed = seed
+        config = config.but(seed=seed)
         train(config, folder)
     numbers = [_numbers(folder) for folder in (workdir, again, other)]
     states, histories, rows = zip(*numbers, strict=True)
@@ -115,7 +111,7 @@ def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
     before = results.read_rows(workdir)
     run.evaluate_only(config, workdir)
     assert results.read_rows(workdir) == before
-    config.model.refine = "hard"
+    config = config.but(model={"refine": "hard"})
     run.evaluate_only(config, workdir)
     after = results.read_rows(workdir)
     assert [row.predicted for row in after] == [row.predicted for row in before]
@@ -127,7 +123,7 @@ def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
 
 
 def test_folder_of_another_configuration(workdir, config):
-    config.optim.learning_rate = 0.5
+    config = config.but(optim={"learning_rate": 0.5})
     with pytest.raises(
         UserError, match=r"optim\.learning_rate is 0\.002 there and 0\.5 here; .*--workdir"
     ):
@@ -137,9 +133,9 @@ def test_folder_of_another_configuration(workdir, config):
 def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
     for name in ("config.json", "split.json"):
         (tmp_path / name).write_text((workdir / name).read_text())
-    config.optim.learning_rate = 0.5
+    config = config.but(optim={"learning_rate": 0.5})
     run.check_same_run(config, tmp_path, frozenset())
-    config.data.split_seed = 9
+    config = config.but(data={"split_seed": 9})
     source = run.sources.open_source(config.data, tmp_path)
     split = run._split(config, tmp_path, source)
     run._save(config, tmp_path, source, split)
@@ -148,8 +144,7 @@ def test_run_without_a_checkpoint_is_begun_anew(workdir, config, tmp_path):
 
 
 def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
-    config.data.threads = 1
-    config.parallel.map = "pmap"
+    config = config.but(data={"threads": 1}, parallel={"map": "pmap"})
     run.check_same_run(config, workdir, FREE)
 
 
@@ -174,7 +169,7 @@ def test_evaluation_without_a_run(tmp_path, config):
 def test_no_part_may_be_empty(tmp_path, config, part):
     ids = {"train": ["phantom 0000"], "validation": ["phantom 0001"], "test": ["phantom 0002"]}
     splits.save(splits.Split(**{**ids, part: []}), tmp_path / "given.json")
-    config.data.split_file = str(tmp_path / "given.json")
+    config = config.but(data={"split_file": str(tmp_path / "given.json")})
     with pytest.raises(UserError, match=f"the {part} split is empty"):
         run.train_and_evaluate(config, tmp_path)
     assert not (tmp_path / "config.json").exists()
@@ -197,7 +192,7 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
     batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
     saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
     found, other = (
-        Program(settings(config), 1).evaluate(Ensemble((variables,)), batches)["classes"]
+        Program(config, 1).evaluate(Ensemble((variables,)), batches)["classes"]
         for variables in (first, latest)
     )
     np.testing.assert_allclose(saved, found, atol=1e-5)
@@ -205,8 +200,7 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
 
 
 def test_saved_split_is_used_again(workdir, config, tmp_path):
-    config.data.split_seed = 5
-    config.data.split_file = str(workdir / "split.json")
+    config = config.but(data={"split_seed": 5, "split_file": str(workdir / "split.json")})
     source = run.sources.open_source(config.data, tmp_path)
     split = run._split(config, tmp_path, source)
     assert list(split.test) == json.loads((workdir / "split.json").read_text())["test"]

@@ -15,11 +15,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
 from busjax.benchmark.train_step import asked_for, images_per_second
-from busjax.config import Model
-from busjax.config.flags import settings
+from busjax.config import Config, Model
 from busjax.errors import UserError, tell
 from busjax.models import network as networks
 from busjax.models import prediction
@@ -40,17 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
           f"{config.train.batch_size}, {os.cpu_count()} cores, jax {jax.__version__}")  # fmt: skip
     print(f"{'encoder':20} {'parameters':>12} {'GFLOP 128':>10} {'256':>8} {'images/s':>9}")
     for name, rate in rates.items():
-        model = settings(encoders[name]).model
+        model = encoders[name].model
         flops = [f"{gigaflops(model, side):8.2f}" for side in _SIDES]
         print(f"{name:20} {parameters(model):12,} {flops[0]:>10} {flops[1]} {rate:9.1f}")
     return 0
 
 
-def with_encoder(config: ConfigDict, name: str) -> ConfigDict:
+def with_encoder(config: Config, name: str) -> Config:
     """The configuration with another encoder."""
-    changed = config.copy_and_resolve_references()
-    changed.model.update({"encoder": name, "encoder_weights": ""})
-    return changed
+    return config.but(model={"encoder": name, "encoder_weights": ""})
 
 
 def _shapes(model: Model, side: int) -> tuple[networks.MultiTaskNet, Any, Any]:

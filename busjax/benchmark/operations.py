@@ -12,10 +12,10 @@ import os
 import sys
 
 import jax
-from ml_collections import ConfigDict
 
 from busjax import ops
 from busjax.benchmark.train_step import asked_for, images_per_second
+from busjax.config import Config
 from busjax.errors import UserError, tell
 from busjax.models.network import activation_dtype
 
@@ -41,15 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def choices(config: ConfigDict) -> dict[str, ConfigDict]:
+def choices(config: Config) -> dict[str, Config]:
     """The configuration with all operations and dtypes, by their names."""
-    found = {}
-    for name in NAMES:
-        for dtype in DTYPES:
-            changed = config.copy_and_resolve_references()
-            changed.model.update({"ops": name, "dtype": dtype})
-            found[_title(name, dtype)] = changed
-    return found
+    return {
+        _title(name, dtype): config.but(model={"ops": name, "dtype": dtype})
+        for name in NAMES
+        for dtype in DTYPES
+    }
 
 
 def automatic() -> str:

@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from busjax import compilation
+from busjax.config import Config
 from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.training.program import Program
 
 
-def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple[ConfigDict, int]:
+def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple[Config, int]:
     """The configuration and the rounds that a command line asks for.
 
     Args:
@@ -37,7 +37,7 @@ def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple
     return load_config(options.config), max(options.rounds, 1)
 
 
-def load_config(path: Path) -> ConfigDict:
+def load_config(path: Path) -> Config:
     """The configuration that a file in configs/ makes; raises UserError where there is none."""
     if not path.is_file():
         raise UserError(f"--config={path} is no file")
@@ -46,10 +46,10 @@ def load_config(path: Path) -> ConfigDict:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.get_config()
+    return settings(module.get_config())
 
 
-def images_per_second(configs: Mapping[str, ConfigDict], rounds: int) -> dict[str, float]:
+def images_per_second(configs: Mapping[str, Config], rounds: int) -> dict[str, float]:
     """Of a train step of each configuration, by its name; the first step is not timed.
 
     Args:
@@ -62,10 +62,8 @@ def images_per_second(configs: Mapping[str, ConfigDict], rounds: int) -> dict[st
     states: dict[str, Any] = {}
     batches: dict[str, Any] = {}
     seconds: dict[str, list[float]] = {}
-    for name, given in configs.items():
-        config = given.copy_and_resolve_references()
-        config.parallel.devices = 1
-        program = programs[name] = Program(settings(config), 1000)
+    for name, config in configs.items():
+        program = programs[name] = Program(config.but(parallel={"devices": 1}), 1000)
         batches[name] = {
             key: rng.integers(0, 2, shape.shape).astype(shape.dtype)
             for key, shape in program.abstract_batch(config.train.batch_size).items()

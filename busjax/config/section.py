@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, TypeVar, dataclass_transform
 
 from busjax.config.rules import Rule
@@ -105,5 +105,12 @@ class Section:
         yield from ()
 
     def but(self, **changes: Any) -> Self:
-        """The same section with other values of these fields, checked again."""
+        """The same section with other values of these fields, checked again.
+
+        Of a section within it a mapping gives the fields that change:
+        `config.but(seed=1, model={"width": 32})`.
+        """
+        for name in changes.keys() & self.sections().keys():
+            if isinstance(changes[name], Mapping):
+                changes[name] = getattr(self, name).but(**changes[name])
         return dataclasses.replace(self, **changes)  # type: ignore[type-var]

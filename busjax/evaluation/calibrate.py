@@ -9,9 +9,9 @@ import json
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
+from busjax.config import Inference
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.metrics import segmentation
@@ -47,7 +47,7 @@ def fit(
     )
 
 
-def used(inference: ConfigDict, fitted: Calibration) -> Calibration:
+def used(inference: Inference, fitted: Calibration) -> Calibration:
     """Of what was found, what `config.inference` asks for; neutral values for the rest."""
     neutral = Calibration()
     return Calibration(
@@ -66,7 +66,7 @@ def save(workdir: PathLike, calibration: Calibration, images: int) -> None:
     files.replace(epath.Path(workdir) / FILE, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load(workdir: PathLike, inference: ConfigDict) -> Calibration:
+def load(workdir: PathLike, inference: Inference) -> Calibration:
     """What `config.inference` asks for, from the folder of the run.
 
     Raises:

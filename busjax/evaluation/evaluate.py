@@ -10,11 +10,9 @@ from typing import Any
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import components, files
 from busjax.config import Config
-from busjax.config.flags import settings
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
@@ -39,7 +37,7 @@ class _Images:
 
 
 def evaluate(
-    config: ConfigDict,
+    config: Config,
     workdir: epath.Path,
     source: RecordSource,
     ids: tuple[str, ...],
@@ -70,7 +68,7 @@ def evaluate(
             ensemble has seen the images.
     """
     start = time.monotonic()
-    program, plain = _program(settings(config))
+    program, plain = _program(config)
     step, variables, data = restore_best(workdir, config)
     ensemble = Ensemble((variables, *_members(config, source, ids)))
 
@@ -104,11 +102,11 @@ def evaluate(
 
 def _program(config: Config) -> tuple[Program, Config]:
     """What gives the probabilities before refinement, and its configuration."""
-    plain = config.but(model=config.model.but(refine="none"))
+    plain = config.but(model={"refine": "none"})
     return Program(plain, total_steps=1), plain
 
 
-def _members(config: ConfigDict, source: RecordSource, ids: tuple[str, ...]) -> list[Any]:
+def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list[Any]:
     """The other members of the ensemble, none of which may know the images to be tested on."""
     folders = members.folders(config.inference)
     if folders:
@@ -124,7 +122,7 @@ def _members(config: ConfigDict, source: RecordSource, ids: tuple[str, ...]) -> 
 
 
 def _calibration(
-    config: ConfigDict, workdir: epath.Path, chosen_by: _Images | None, kept: bool
+    config: Config, workdir: epath.Path, chosen_by: _Images | None, kept: bool
 ) -> Calibration:
     if chosen_by is None:
         return calibrate.load(workdir, config.inference)
@@ -142,7 +140,7 @@ def _calibration(
 
 
 def _finish(
-    config: ConfigDict, source: RecordSource, images: _Images, calibration: Calibration
+    config: Config, source: RecordSource, images: _Images, calibration: Calibration
 ) -> tuple[list[ImageRow], results.Predictions]:
     """From the probabilities to what is delivered, and what there is to say of it."""
     found, target = images.found, images.resized.masks.astype(bool)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from etils import epath
-from ml_collections import ConfigDict
 
-from busjax.config import FIELDS
+from busjax.config import FIELDS, Config
 from busjax.data import records, splits
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
@@ -18,9 +17,9 @@ from busjax.training import configuration
 DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.image_size"}
 
 
-def is_asked_for(config: ConfigDict, workdir: epath.Path) -> bool:
+def is_asked_for(config: Config, workdir: epath.Path) -> bool:
     """Whether the configuration names another data folder than the run was trained on."""
-    return bool(config.data.dir) and config.data.dir != configuration.load(workdir).data.dir
+    return bool(config.data.dir) and config.data.dir != configuration.read(workdir)["data.dir"]
 
 
 def is_own(source: RecordSource, workdir: epath.Path) -> bool:
@@ -36,13 +35,10 @@ def is_own(source: RecordSource, workdir: epath.Path) -> bool:
     return saved["digests"] == records.digests(source)
 
 
-def of_folder(config: ConfigDict) -> ConfigDict:
+def of_folder(config: Config) -> Config:
     """The configuration for all images of its data folder: lists and split are not those of it."""
-    external = config.copy_and_resolve_references()
-    external.data.update({"curation": "none", "groups": "", "split_file": ""})
-    if external.data.source != "table":
-        external.data.source = "busi"
-    return external
+    source = "table" if config.data.source == "table" else "busi"
+    return config.but(data={"curation": "none", "groups": "", "split_file": "", "source": source})
 
 
 def seen(digests: dict[str, str], workdir: epath.Path) -> int:

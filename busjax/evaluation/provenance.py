@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
@@ -13,8 +14,8 @@ from typing import Any
 
 import jax
 from etils import epath
-from ml_collections import ConfigDict
 
+from busjax.config import Config
 from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.models.network import activation_dtype
@@ -23,7 +24,7 @@ from busjax.training import members
 _PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
-def of(config: ConfigDict, workdir: epath.Path, source: RecordSource) -> dict[str, Any]:
+def of(config: Config, workdir: epath.Path, source: RecordSource) -> dict[str, Any]:
     """Entries of a summary: data, settings, code and machine.
 
     Args:
@@ -64,9 +65,12 @@ def _versions() -> str:
     return ", ".join(found)
 
 
-def _options(config: ConfigDict) -> str:
+def _options(config: Config) -> str:
     """The options of the inference in words; of an ensemble its size, for its folders are many."""
-    told = {**config.inference, "members": 1 + len(members.folders(config.inference))}
+    told = {
+        **dataclasses.asdict(config.inference),
+        "members": 1 + len(members.folders(config.inference)),
+    }
     return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
 
 

@@ -26,11 +26,10 @@ import jax.numpy as jnp
 import numpy as np
 from absl import logging
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.classes import CLASSES
-from busjax.config.flags import settings
+from busjax.config import Config
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError, tell
 from busjax.evaluation import results
@@ -100,9 +99,9 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
     return folder / local.name, difference
 
 
-def network_of(config: ConfigDict, ensemble: Ensemble, ops: str) -> Network:
+def network_of(config: Config, ensemble: Ensemble, ops: str) -> Network:
     """The networks of a configuration in float32 and these operations, whatever trained them."""
-    model = settings(config).model.but(ops=ops, dtype="float32")
+    model = config.model.but(ops=ops, dtype="float32")
     built = networks.build(model)
 
     def network(image: Any) -> tuple[Any, Any]:

@@ -9,12 +9,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from ml_collections import ConfigDict
 
 from busjax import compilation, components
 from busjax.classes import CLASSES
-from busjax.config import Config
-from busjax.config.flags import settings
+from busjax.config import Config, Inference
 from busjax.data import splits
 from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
@@ -80,8 +78,7 @@ class Predictor:
         """
         compilation.keep()
         workdir = locate(run)
-        self.config = configuration.load_sound(workdir)
-        made = _set(self.config, inference)
+        self.config = _with(configuration.load(workdir), inference)
         self.step, variables, _ = restore_best(workdir, self.config)
         runs = (*others, *members.folders(self.config.inference))
         self.ensemble = Ensemble(
@@ -90,7 +87,7 @@ class Predictor:
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
-        network = networks.build(made.model)
+        network = networks.build(self.config.model)
         self.compute = jax.jit(
             functools.partial(prediction.predict, network, flips=self.config.inference.flips)
         )
@@ -143,16 +140,14 @@ def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
     return Predictor(run, *others, **inference)
 
 
-def _set(config: ConfigDict, values: dict[str, Any]) -> Config:
-    """Sets fields of the inference; returns the settings that come of it."""
-    for name, value in values.items():
-        section = config.model if name == "refine" else config.inference
-        if name not in section:
-            known = ", ".join(("refine", *config.inference))
-            raise UserError(f"{name} is no option of inference: choose among {known}")
-        with config.ignore_type():  # told below, with its range
-            section[name] = value
-    return settings(config)
+def _with(config: Config, inference: dict[str, Any]) -> Config:
+    """The settings with other fields of the inference, 'refine' among them."""
+    known = ("refine", *Inference.fields())
+    for name in inference.keys() - set(known):
+        raise UserError(f"{name} is no option of inference: choose among {', '.join(known)}")
+    model = {name: inference[name] for name in inference.keys() & {"refine"}}
+    rest = {name: inference[name] for name in inference.keys() - {"refine"}}
+    return config.but(model=model, inference=rest)
 
 
 def _batches(count: int) -> list[tuple[int, int]]:

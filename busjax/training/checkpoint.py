@@ -13,10 +13,9 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from ml_collections import ConfigDict
 
 from busjax import files
-from busjax.config import FREE, INFERENCE, differing, flatten
+from busjax.config import FREE, INFERENCE, Config, differing
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.training import checksums, flat, processes
@@ -130,7 +129,7 @@ class Checkpoints:
         return max(scored, key=lambda step: (scored[step], step), default=None)
 
     def restore(
-        self, step: int, target: Any, config: ConfigDict | None = None
+        self, step: int, target: Any, config: Config | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reads the state and the data position of a step.
 
@@ -151,7 +150,7 @@ class Checkpoints:
             return jax.tree.map(_put, laid_out, abstract), data
 
     def restore_evaluated(
-        self, step: int, config: ConfigDict | None = None
+        self, step: int, config: Config | None = None
     ) -> tuple[Any, dict[str, Any]]:
         """Reads the variables that evaluation uses, as numpy arrays, and the data position.
 
@@ -167,7 +166,7 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _of_network(
-        self, step: int, config: ConfigDict | None, sections: tuple[str, ...]
+        self, step: int, config: Config | None, sections: tuple[str, ...]
     ) -> Iterator[tuple[epath.Path, dict[str, Any]]]:
         """The folder of a step and its data; what fails to fit becomes a UserError."""
         path = self._folder / str(step)
@@ -193,7 +192,7 @@ class Checkpoints:
 
 
 def restore_best(
-    workdir: PathLike, config: ConfigDict | None = None
+    workdir: PathLike, config: Config | None = None
 ) -> tuple[int, Any, dict[str, Any]]:
     """Reads the best checkpoint of a run: its step, the evaluated variables and the data position.
 
@@ -221,13 +220,13 @@ def _put(value: np.ndarray, target: jax.ShapeDtypeStruct) -> jax.Array:
 def _check_same_fields(
     path: epath.Path,
     saved: Mapping[str, Any] | None,
-    config: ConfigDict | None,
+    config: Config | None,
     sections: tuple[str, ...],
 ) -> None:
     """Raises a UserError where fields of these sections differ; an earlier version kept none."""
     if saved is None or config is None:
         return
-    asked = flatten(config.to_dict())
+    asked = config.flat()
     names = {name for name in asked.keys() & saved.keys() if name.startswith(sections)}
     if found := differing(saved, asked, names - _ANY):
         raise UserError(f"checkpoint {path} is of another configuration: {', '.join(found)}")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+from typing import Any
 
 from etils import epath
 from ml_collections import ConfigDict
 
 from busjax import files
 from busjax.config import FIELDS, Config, flatten
-from busjax.config.flags import config_dict, settings
+from busjax.config.flags import draft
 from busjax.errors import UserError
 from busjax.files import PathLike
 
@@ -18,9 +20,9 @@ FOLD = "fold_"
 """With its index, the name of the folder of a fold in that of a cross-validation."""
 
 
-def save(config: ConfigDict, workdir: PathLike) -> None:
+def save(config: Config, workdir: PathLike) -> None:
     """Writes the configuration into the folder of its run."""
-    content = json.dumps(config.to_dict(), indent=1) + "\n"
+    content = json.dumps(dataclasses.asdict(config), indent=1) + "\n"
     files.replace(epath.Path(workdir) / FILE, content.encode())
 
 
@@ -29,11 +31,11 @@ def exists(workdir: PathLike) -> bool:
     return (epath.Path(workdir) / FILE).exists()
 
 
-def load(workdir: PathLike) -> ConfigDict:
-    """The configuration that a run, or the folds of a cross-validation, were trained with.
+def read(workdir: PathLike) -> dict[str, Any]:
+    """The value of every field that a run was trained with, by dotted name; not checked.
 
-    A run of an earlier version: fields that were not there yet have their defaults, those that are
-    no more are left out.
+    In the folder of a cross-validation: of its folds. Of a run of an earlier version: fields that
+    were not there yet have their defaults, those that are no more are left out.
 
     Raises:
         UserError: there is no run in the folder.
@@ -44,29 +46,23 @@ def load(workdir: PathLike) -> ConfigDict:
         saved = flatten(json.loads((folds or [path])[0].read_text()))
     except (OSError, ValueError, AttributeError) as error:
         raise UserError(f"{workdir} holds no run with a readable {FILE} ({error})") from error
-    config = config_dict(Config())
     known = {field: value for field, value in saved.items() if field in FIELDS}
-    with config.ignore_type():  # a range is checked with the others
-        config.update_from_flattened_dict(known)
-    if folds:
-        config.cv.only = ""
-    return config
+    return {**Config().flat(), **known, **({"cv.only": ""} if folds else {})}
 
 
-def load_sound(workdir: PathLike) -> ConfigDict:
-    """As `load`, with every field in its range.
+def load(workdir: PathLike) -> Config:
+    """The settings that a run, or the folds of a cross-validation, were trained with; see `read`.
 
     Raises:
         UserError: there is no run in the folder, or a field is out of its range.
     """
-    config = load(workdir)
+    values = read(workdir)
     try:
-        settings(config)
+        return Config.from_flat(values)
     except UserError as error:
         raise UserError(f"the run in {workdir} cannot be used: {error}") from error
-    return config
 
 
 def get_config(workdir: str) -> ConfigDict:
     """What ml_collections asks of a file that is given as --config=FILE:ARGUMENT."""
-    return load(files.locate(workdir))
+    return draft(read(files.locate(workdir)))

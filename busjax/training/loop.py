@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 from etils import epath
-from ml_collections import ConfigDict
 
-from busjax.config import Config, flatten
-from busjax.config.flags import settings
+from busjax.config import Config
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
@@ -29,7 +27,7 @@ from busjax.training.program import Program
 from busjax.training.steps import TrainState
 
 
-def train(config: ConfigDict, workdir: epath.Path, source: RecordSource, split: Split) -> None:
+def train(config: Config, workdir: epath.Path, source: RecordSource, split: Split) -> None:
     """Trains, or goes on where an earlier run in the same folder was cut off.
 
     Leaves history.jsonl, TensorBoard events and the checkpoints (latest and best) in `workdir`.
@@ -54,7 +52,7 @@ class _Training:
 
     def __init__(
         self,
-        config: ConfigDict,
+        config: Config,
         workdir: epath.Path,
         source: RecordSource,
         split: Split,
@@ -62,11 +60,10 @@ class _Training:
     ) -> None:
         self._config, self._split = config, split
         self._not_finite = 0  # updates in a row that were skipped
-        whole = settings(config)
-        batch_size, epochs = whole.train.batch_size, whole.train.epochs
-        self._steps = pipeline.steps_per_epoch(source, split.train, whole.data, batch_size)
-        self._program = Program(whole, self._steps * epochs)
-        self._batches = pipeline.train_batches(source, split.train, whole, parallel.share())
+        batch_size, epochs = config.train.batch_size, config.train.epochs
+        self._steps = pipeline.steps_per_epoch(source, split.train, config.data, batch_size)
+        self._program = Program(config, self._steps * epochs)
+        self._batches = pipeline.train_batches(source, split.train, config, parallel.share())
         stack.callback(self._batches.close)
         self._checkpoints = Checkpoints(workdir)
         stack.callback(self._checkpoints.close)
@@ -79,7 +76,7 @@ class _Training:
         stack.callback(self._history.close)
         self._console = Console(epochs, self._steps * epochs, step, batch_size)
         stack.callback(self._console.close)
-        self._validate = _validator(whole, self._program, source, split)
+        self._validate = _validator(config, self._program, source, split)
         self._watch = Watch()
         stack.callback(self._watch.close)
 
@@ -159,7 +156,7 @@ class _Training:
             "epoch": self.done,
             "steps": dataclasses.asdict(self.epoch),
             "iterator": self._batches.get_state(),
-            CONFIG: flatten(self._config.to_dict()),
+            CONFIG: self._config.flat(),
         }
         state, evaluated = self._program.saved(self._state), self._program.evaluated(self._state)
         self._checkpoints.save(step, state, evaluated, data, score)

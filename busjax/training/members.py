@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ml_collections import ConfigDict
-
-from busjax.config import FREE, differing, flatten
+from busjax.config import FREE, Config, Inference, differing
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.training import configuration
@@ -26,16 +24,16 @@ def variables(run: PathLike) -> tuple[int, Any]:
         UserError: there is no such run.
     """
     workdir = locate(run)
-    step, found, _ = restore_best(workdir, configuration.load_sound(workdir))
+    step, found, _ = restore_best(workdir, configuration.load(workdir))
     return step, found
 
 
-def folders(inference: ConfigDict) -> list[str]:
+def folders(inference: Inference) -> list[str]:
     """The runs that `config.inference.members` names."""
     return [name for name in inference.members.split(",") if name]
 
 
-def of_same_network(config: ConfigDict, runs: Iterable[PathLike]) -> list[Any]:
+def of_same_network(config: Config, runs: Iterable[PathLike]) -> list[Any]:
     """The variables of runs, to be averaged with those of the run of this configuration.
 
     Raises:
@@ -48,11 +46,9 @@ def of_same_network(config: ConfigDict, runs: Iterable[PathLike]) -> list[Any]:
     return found
 
 
-def _check_same_network(config: ConfigDict, folder: PathLike) -> None:
+def _check_same_network(config: Config, folder: PathLike) -> None:
     """Raises a UserError unless the run has the same network, for images of the same size."""
-    ours, theirs = (
-        flatten(c.to_dict()) for c in (config, configuration.load_sound(locate(folder)))
-    )
+    ours, theirs = config.flat(), configuration.load(locate(folder)).flat()
     names = {name for name in ours if name.startswith("model.")} | {"data.image_size"}
     if found := differing(theirs, ours, names - _ANY):
         raise UserError(

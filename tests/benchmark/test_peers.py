@@ -4,7 +4,6 @@ import jax
 import numpy as np
 import pytest
 
-from busjax.config.flags import settings
 from busjax.models import network as networks
 from busjax.training import losses
 from busjax.training.hyperparameters import form_of, hyperparameters_of
@@ -41,11 +40,15 @@ def with_weights(net, variables):
 @pytest.fixture(params=["unet", "unetpp"])
 def pair(request, config, rng):
     """Our network, its variables, drawn, and the same in PyTorch."""
-    config.model.update(
-        {"name": request.param, "width": 4, "classifier_dropout": 0.0, "ops": "reference"}
+    made = config.but(
+        model={
+            "name": request.param,
+            "width": 4,
+            "classifier_dropout": 0.0,
+            "ops": "reference",
+            "dtype": "float32",
+        }
     )
-    config.model.dtype = "float32"
-    made = settings(config)
     assert peers.describes(made.model)
     ours = networks.build(made.model)
     image = np.zeros((1, SIDE, SIDE, 1), np.float32)

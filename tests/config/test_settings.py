@@ -141,6 +141,18 @@ def test_settings_are_values():
     assert pickle.loads(pickle.dumps(wide)) == copy.deepcopy(wide) == wide
 
 
+def test_other_values_of_a_few_fields():
+    changed = Config().but(seed=1, model={"width": 8}, data={"table": {"label": "Pathology"}})
+    assert changed == Config(
+        seed=1, model=Model(width=8), data=Data(table=Table(label="Pathology"))
+    )
+    assert changed.but(model=Model()) == changed.but(model={"width": 16})
+    with pytest.raises(TypeError, match=r"Model has no field 'widht'; did you mean 'width'\?"):
+        changed.but(model={"widht": 8})
+    with pytest.raises(UserError, match=r"config\.data\.image_size=100 must be divisible by 16"):
+        changed.but(data={"image_size": 100})
+
+
 def test_flags_become_settings_and_go_back():
     config = config_dict(Config(model=Model(width=32)))
     config.data.table.label = "Pathology"

@@ -97,9 +97,15 @@ def test_what_is_wrong_is_told(place, fields, message):
 
 def test_every_result_tells_the_set(place, config, monkeypatch, train):
     monkeypatch.chdir(place)
-    config.data.update({"source": "auto", "dir": "one,two", "test_fraction": 0.4})
-    config.data.table.group = "case"
-    config.train.update({"batch_size": 4, "epochs": 1})
+    config = config.but(
+        data={
+            "source": "auto",
+            "dir": "one,two",
+            "test_fraction": 0.4,
+            "table": {"group": "case"},
+        },
+        train={"batch_size": 4, "epochs": 1},
+    )
     folder = epath.Path(place / "run")
     folder.mkdir()
     train(config, folder)

@@ -160,9 +160,11 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(
 ):
     """Its scores of that class are undefined; so they are told."""
     monkeypatch.chdir(place)
-    config.data.update({**BUS_BRA, "dir": "set", "image_size": 16})
-    config.data.validation_fraction = config.data.test_fraction = 0.3
-    config.train.update({"batch_size": 4, "epochs": 1})
+    fractions = {"validation_fraction": 0.3, "test_fraction": 0.3}
+    config = config.but(
+        data={**BUS_BRA, "dir": "set", "image_size": 16, **fractions},
+        train={"batch_size": 4, "epochs": 1},
+    )
     folder = epath.Path(place / "run")
     folder.mkdir()
     train(config, folder)
@@ -174,9 +176,7 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(
     assert "null" in (folder / "evaluation" / "summary.json").read_text()
 
     write_bus_bra(place / "other", 6)
-    evaluated = configuration.load(folder)
-    evaluated.data.dir = "other"
-    run.evaluate_only(evaluated, folder)
+    run.evaluate_only(configuration.load(folder).but(data={"dir": "other"}), folder)
     other = results.read_summary(folder, "evaluation_other")
     assert (other["split"], other["n_images"], other["source"]) == ("external", 6, "table")
 
@@ -184,7 +184,6 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(
 def test_an_external_test_of_a_busi_run_on_a_table(run_folder, place, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     shutil.copytree(run_folder, tmp_path / "run")
-    config = configuration.load(tmp_path / "run")
-    config.data.update({**BUS_BRA, "dir": "set"})
+    config = configuration.load(tmp_path / "run").but(data={**BUS_BRA, "dir": "set"})
     run.evaluate_only(config, epath.Path(tmp_path / "run"))
     assert results.read_summary(tmp_path / "run", "evaluation_set")["n_images"] == 12

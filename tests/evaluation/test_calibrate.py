@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from busjax.config import Inference
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.models.prediction import Calibration
-from configs import base
 
 
 def images(rng, n=30):
@@ -48,16 +48,13 @@ def test_the_temperature_of_highest_likelihood(rng):
 
 
 def test_what_is_asked_for_is_used(tmp_path):
-    inference = base.get_config().inference
     found = Calibration(np.float32(0.3), np.float32(2.0))
-    assert calibrate.used(inference, found) == Calibration()
+    assert calibrate.used(Inference(), found) == Calibration()
     calibrate.save(tmp_path, found, 30)
-    assert calibrate.load(tmp_path, inference) == Calibration()
-    inference.threshold = "validation"
-    used = calibrate.load(tmp_path, inference)
+    assert calibrate.load(tmp_path, Inference()) == Calibration()
+    used = calibrate.load(tmp_path, Inference(threshold="validation"))
     assert (used.threshold, used.temperature) == (pytest.approx(0.3), 1.0)
-    inference.update({"threshold": "fixed", "temperature": "validation"})
-    used = calibrate.load(tmp_path, inference)
+    used = calibrate.load(tmp_path, Inference(temperature="validation"))
     assert (used.threshold, used.temperature) == (0.5, 2.0)
 
 
@@ -65,8 +62,6 @@ def test_what_is_asked_for_is_used(tmp_path):
 def test_values_that_are_not_there(tmp_path, text):
     if text is not None:
         (tmp_path / calibrate.FILE).write_text(text)
-    inference = base.get_config().inference
-    calibrate.load(tmp_path, inference)  # not asked for
-    inference.temperature = "validation"
+    calibrate.load(tmp_path, Inference())  # not asked for
     with pytest.raises(UserError, match=r"calibration\.json cannot be read .*--mode=evaluate"):
-        calibrate.load(tmp_path, inference)
+        calibrate.load(tmp_path, Inference(temperature="validation"))

@@ -13,10 +13,10 @@ from PIL import Image
 
 from busjax import run
 from busjax.classes import CLASSES
+from busjax.config import Config
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.training import configuration
-from configs import base
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -43,12 +43,18 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("external")
     write_busi(root / "own", 0)
     write_busi(root / "other clinic", 1, (5, 4, 3))
-    config = base.get_config()
-    config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"})
-    config.model.dtype = "float32"
-    config.data.update({"image_size": 16, "source": "busi", "dir": str(root / "own")})
-    config.train.update({"batch_size": 8, "eval_batch_size": 8, "epochs": 1})
-    config.parallel.devices = 1
+    config = Config().but(
+        model={
+            "width": 4,
+            "depth": 1,
+            "classifier_hidden": 8,
+            "ops": "reference",
+            "dtype": "float32",
+        },
+        data={"image_size": 16, "source": "busi", "dir": str(root / "own")},
+        train={"batch_size": 8, "eval_batch_size": 8, "epochs": 1},
+        parallel={"devices": 1},
+    )
     (root / "run").mkdir()
     with warnings.catch_warnings():
         # tensorboardX still calls what NumPy and protobuf deprecate.
@@ -60,7 +66,7 @@ def place(tmp_path_factory):
 def evaluate(place, folder, results_in=results.FOLDER):
     workdir = epath.Path(place / "run")
     config = configuration.load(workdir)
-    config.data.dir = str(folder)
+    config = config.but(data={"dir": str(folder)})
     return run.evaluate_only(config, workdir, results_in)
 
 

@@ -9,6 +9,7 @@ from etils import epath
 
 import busjax
 from busjax import run
+from busjax.config import Config
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError
@@ -20,8 +21,7 @@ from busjax.training import configuration
 @pytest.fixture(scope="module")
 def second(run_folder, tmp_path_factory, train):
     """A run of the same network on the same split, with another seed."""
-    config = configuration.load(run_folder)
-    config.seed = 5
+    config = configuration.load(run_folder).but(seed=5)
     folder = tmp_path_factory.mktemp("second")
     train(config, folder)
     return folder
@@ -34,8 +34,7 @@ def folder(run_folder, tmp_path):
 
 
 def evaluate(folder, **fields):
-    config = configuration.load(folder)
-    config.update_from_flattened_dict(fields)
+    config = Config.from_flat({**configuration.load(folder).flat(), **fields})
     run.evaluate_only(config, folder)
     return results.read_rows(folder), results.read_predictions(folder)
 

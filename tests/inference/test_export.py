@@ -15,13 +15,12 @@ import numpy as np
 import pytest
 from etils import epath
 
-from busjax.config.flags import settings
+from busjax.config import Config
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.inference import export
 from busjax.models import network as networks
 from busjax.models.prediction import Ensemble
-from configs import base
 
 ROOT = Path(__file__).parent.parent.parent
 HAS_ONNX = importlib.util.find_spec("jax2onnx") is not None
@@ -48,10 +47,18 @@ def _network(predictor, ops):
 
 def untrained(**fields):
     """A predictor with random weights, of which only what an export needs is there."""
-    config = base.get_config()
-    config.model.update({"width": 4, "depth": 1, "classifier_hidden": 8, "norm_groups": 2})
-    config.model.update({"ops": "cpu", "dtype": "bfloat16", **fields})
-    network = networks.build(settings(config).model)
+    config = Config().but(
+        model={
+            "width": 4,
+            "depth": 1,
+            "classifier_hidden": 8,
+            "norm_groups": 2,
+            "ops": "cpu",
+            "dtype": "bfloat16",
+            **fields,
+        }
+    )
+    network = networks.build(config.model)
     image = jnp.zeros((1, 16, 16, config.model.image_channels))
     keys = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(lambda: network.init(keys, image, train=True))()

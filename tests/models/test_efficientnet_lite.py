@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from jax import lax
 
-from busjax.config import FIELDS, Model
-from busjax.config.flags import settings
+from busjax.config import FIELDS, Config, Model
 from busjax.errors import UserError
 from busjax.models import efficientnet_lite as lite
 from busjax.models import network as networks
 from busjax.ops import cpu, reference
-from configs import base
 
 KEYS = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
 
@@ -158,12 +156,10 @@ def test_sizes_are_checked_against_the_stride():
     network = networks.build(model(encoder="efficientnet_lite0"))
     with pytest.raises(UserError, match="next size that fits is 64 x 32"):
         jax.eval_shape(functools.partial(network.init, train=True), KEYS, jnp.zeros((1, 48, 32, 1)))
-    config = base.get_config()
-    config.model.encoder, config.data.image_size = "efficientnet_lite0", 48
+    deep = {"encoder": "efficientnet_lite0", "prune": 5}  # deeper than model.depth
     with pytest.raises(UserError, match="the next size that fits is 64"):
-        settings(config)
-    config.data.image_size, config.model.prune = 64, 5  # deeper than model.depth
-    assert settings(config).model.halvings == 5
+        Config().but(model=deep, data={"image_size": 48})
+    assert Config().but(model=deep, data={"image_size": 64}).model.halvings == 5
 
 
 def test_tables_fit():

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.models import network as networks
 
@@ -106,8 +105,8 @@ def test_deep_supervision_gives_a_mask_per_column(build):
 
 
 def test_deep_supervision_can_be_left_out(config):
-    config.model.update({"name": "unetpp", "deep_supervision": False})
-    network, image = networks.build(settings(config).model), jnp.zeros((2, 16, 16, 1))
+    config = config.but(model={"name": "unetpp", "deep_supervision": False})
+    network, image = networks.build(config.model), jnp.zeros((2, 16, 16, 1))
     rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
     init = functools.partial(network.init_with_output, train=True)
     outputs, variables = jax.eval_shape(init, rngs, image)
@@ -116,8 +115,8 @@ def test_deep_supervision_can_be_left_out(config):
 
 
 def test_dropout_only_in_training(config, rng):
-    config.model.update({"dropout": 0.5, "depth": 1})
-    network = networks.build(settings(config).model)
+    config = config.but(model={"dropout": 0.5, "depth": 1})
+    network = networks.build(config.model)
     image = _image(rng)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(functools.partial(network.init, train=True))(rngs, image)

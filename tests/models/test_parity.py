@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.config.flags import settings
 from busjax.models import network as networks
 
 
@@ -39,13 +38,12 @@ def _outputs_and_gradients(network, variables, image):
     ids=lambda fields: "-".join(map(str, fields.values())),
 )
 def test_reference_and_cpu_agree(config, fields, rng):
-    config.model.update({"dtype": "float32", "activation_slope": 0.1, "depth": 1, **fields})
+    config = config.but(model={"dtype": "float32", "activation_slope": 0.1, "depth": 1, **fields})
     image = jnp.asarray(rng.random((3, 16, 16, 1)), jnp.float32)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     found = {}
     for ops in ("reference", "cpu"):
-        config.model.ops = ops
-        network = networks.build(settings(config).model)
+        network = networks.build(config.model.but(ops=ops))
         if not found:
             variables = jax.jit(network.init, static_argnums=2)(rngs, image, True)
         found[ops] = _outputs_and_gradients(network, variables, image)

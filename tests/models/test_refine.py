@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.config.flags import settings
 from busjax.models import network as networks
 from busjax.models import prediction
 from busjax.models.refine import refine
@@ -59,8 +58,8 @@ def test_only_both_moves_the_class(mode):
 
 @pytest.mark.parametrize("name", networks.ARCHITECTURES)
 def test_every_architecture_delivers_a_black_mask_for_normal(config, name, rng):
-    config.model.update({"name": name, "refine": "hard", "depth": 1})
-    network = networks.build(settings(config).model)
+    config = config.but(model={"name": name, "refine": "hard", "depth": 1})
+    network = networks.build(config.model)
     image = jnp.asarray(rng.random((2, 16, 16, 1)), jnp.float32)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(functools.partial(network.init, train=True))(rngs, image)

@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.config import flatten
+from busjax.config import Config
 from busjax.errors import UserError
 from busjax.training import checksums
 from busjax.training.checkpoint import CONFIG, FOLDER, Checkpoints, restore_best
-from configs import base
 
 
 def _state(value):
@@ -24,7 +23,7 @@ def _evaluated(value):
 
 
 def _data(step):
-    return {"epoch": step, CONFIG: flatten(base.get_config().to_dict())}
+    return {"epoch": step, CONFIG: Config().flat()}
 
 
 @pytest.fixture(scope="module")
@@ -162,10 +161,8 @@ def test_other_network_is_told(saved):
 
 
 def test_fields_of_another_configuration_are_shown(saved):
-    config = base.get_config()
-    config.model.width = 5
-    config.optim.ema_decay = 0.5
-    config.model.refine = "hard"  # an evaluation may set it
+    # An evaluation may set model.refine.
+    config = Config().but(model={"width": 5, "refine": "hard"}, optim={"ema_decay": 0.5})
     with pytest.raises(UserError) as told:
         restore_best(saved, config)
     width = "of another configuration: config.model.width is 16 there and 5 here"

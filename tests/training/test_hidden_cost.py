@@ -42,8 +42,8 @@ def compiled(caplog):
 @pytest.fixture(params=["shard_map", "pmap"])
 def fields(request, config):
     """Two epochs; the last batches of training (31), validation (7) and test (10) are short."""
-    config.parallel.map, config.parallel.devices = request.param, 4
-    config.model.update({"depth": 1, "classifier_dropout": 0.5})
+    config = config.but(parallel={"map": request.param, "devices": 4})
+    config = config.but(model={"depth": 1, "classifier_dropout": 0.5})
     return config
 
 
@@ -72,7 +72,7 @@ def test_steps_compile_once(fields, train, tmp_path, caplog, monkeypatch):
 
 
 def test_a_run_that_has_ended_compiles_no_train_step(config, train, tmp_path, caplog):
-    config.model.depth, config.train.epochs = 1, 1
+    config = config.but(model={"depth": 1}, train={"epochs": 1})
     train(config, tmp_path)
     program.compiled.cache_clear()
     with logged_compiles(), caplog.at_level(logging.WARNING):
@@ -83,17 +83,24 @@ def test_a_run_that_has_ended_compiles_no_train_step(config, train, tmp_path, ca
 
 
 def test_folds_seeds_rates_and_lengths_share_what_is_compiled(config, tmp_path, caplog):
-    config.model.depth, config.cv.folds = 1, 2
     with logged_compiles(), caplog.at_level(logging.WARNING), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboardX
         for seed, rate, epochs in ((0, 1e-3, 1), (1, 2e-3, 2)):
-            config.seed = config.cv.seed = seed
-            config.train.epochs, config.optim.learning_rate = epochs, rate
-            config.optim.update({"weight_decay": rate, "warmup_fraction": 0.1 + seed / 2})
-            config.loss.update({"classification": 1.0 + seed, "dice": 0.5 + seed})
+            changed = config.but(
+                seed=seed,
+                model={"depth": 1},
+                cv={"folds": 2, "seed": seed},
+                train={"epochs": epochs},
+                optim={
+                    "learning_rate": rate,
+                    "weight_decay": rate,
+                    "warmup_fraction": 0.1 + seed / 2,
+                },
+                loss={"classification": 1.0 + seed, "dice": 0.5 + seed},
+            )
             folder = epath.Path(tmp_path / str(seed))
             folder.mkdir()
-            crossval.cross_validate(config, folder)
+            crossval.cross_validate(changed, folder)
     names = compiled(caplog)
     for name in ("train_step", "eval_step", "init_variables"):
         assert names.count(name) == 1

@@ -5,7 +5,6 @@ import jax
 import numpy as np
 import pytest
 
-from busjax.config.flags import settings
 from busjax.errors import UserError
 from busjax.training import configuration
 from busjax.training.checkpoint import restore_best
@@ -15,10 +14,7 @@ from busjax.training.program import Program
 @pytest.fixture
 def other(run_folder):
     """The configuration of a run like the shared one, that starts from it."""
-    config = configuration.load(run_folder)
-    config.seed = 7
-    config.train.init_from = str(run_folder)
-    return config
+    return configuration.load(run_folder).but(seed=7, train={"init_from": str(run_folder)})
 
 
 def learnt(run_folder):
@@ -26,13 +22,11 @@ def learnt(run_folder):
 
 
 def started(config):
-    return jax.device_get(Program(settings(config), 10).init_state())
+    return jax.device_get(Program(config, 10).init_state())
 
 
 def drawn(config):
-    plain = config.copy_and_resolve_references()
-    plain.train.init_from = ""
-    return started(plain)
+    return started(config.but(train={"init_from": ""}))
 
 
 def test_all_that_fits_is_taken_over(other, run_folder, capsys):
@@ -48,7 +42,7 @@ def test_all_that_fits_is_taken_over(other, run_folder, capsys):
 
 
 def test_the_encoder_alone(other, run_folder, capsys):
-    other.train.init_parts = "encoder"
+    other = other.but(train={"init_parts": "encoder"})
     state, found, plain = started(other), learnt(run_folder), drawn(other)
     network, other_network = state.params["network"].tree, plain.params["network"].tree
     chex.assert_trees_all_equal(network["encoder"], found["params"]["encoder"])
@@ -60,7 +54,7 @@ def test_the_encoder_alone(other, run_folder, capsys):
 
 
 def test_another_decoder_gets_what_has_its_name_and_shape(other, run_folder, capsys):
-    other.model.update({"name": "unetpp", "classifier_hidden": 4})
+    other = other.but(model={"name": "unetpp", "classifier_hidden": 4})
     state, found, plain = started(other), learnt(run_folder), drawn(other)
     network, other_network = state.params["network"].tree, plain.params["network"].tree
     chex.assert_trees_all_equal(network["encoder"], found["params"]["encoder"])
@@ -71,11 +65,9 @@ def test_another_decoder_gets_what_has_its_name_and_shape(other, run_folder, cap
 
 
 def test_nothing_that_fits_and_no_run(other, tmp_path):
-    other.model.width = 6
-    other.model.classifier_hidden = 12
-    other.train.init_parts = "encoder"
+    other = other.but(model={"width": 6, "classifier_hidden": 12}, train={"init_parts": "encoder"})
     with pytest.raises(UserError, match="not one tensor fits"):
         started(other)
-    other.train.init_from = str(tmp_path)
+    other = other.but(train={"init_from": str(tmp_path)})
     with pytest.raises(UserError, match="holds no run"):
         started(other)

@@ -43,8 +43,7 @@ def source():
 @pytest.fixture
 def run(config, source):
     """The configuration of three short epochs with dropout, and the split."""
-    config.train.epochs = 3
-    config.model.update({"depth": 1, "classifier_dropout": 0.5})
+    config = config.but(train={"epochs": 3}, model={"depth": 1, "classifier_dropout": 0.5})
     return config, draw_split(source.ids, source.labels, source.groups, 0.25, 0.0, 0)
 
 
@@ -133,7 +132,7 @@ def test_sigterm_is_noted_while_it_is_watched_and_only_then():
 
 def test_finished_run_is_left_as_it_is(run, source, tmp_path):
     config, split = run
-    config.train.epochs = 1
+    config = config.but(train={"epochs": 1})
     loop.train(config, tmp_path, source, split)
     before = untimed_history(tmp_path)
     loop.train(config, tmp_path, source, split)
@@ -185,7 +184,7 @@ def test_not_finite_stops_and_names_step_images_and_checkpoint(run, source, tmp_
 
 def test_updates_that_are_not_finite_can_be_skipped(run, source, tmp_path, monkeypatch, capsys):
     config, split = run
-    config.train.skip_nonfinite = 2
+    config = config.but(train={"skip_nonfinite": 2})
     with monkeypatch.context() as patch:
         _with_bad_steps(patch, 2, 4, 5, 8)
         loop.train(config, tmp_path / "skipped", source, split)

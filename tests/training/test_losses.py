@@ -51,26 +51,27 @@ def test_cross_entropy_and_smoothing_by_hand(config):
     logits, label = jnp.log(jnp.array([[0.7, 0.2, 0.1]])), jnp.array([0])
     found = losses.classification_loss(logits, label, config.loss)
     np.testing.assert_allclose(found, [-np.log(0.7)], rtol=1e-5)
-    config.loss.label_smoothing = 0.3  # the target becomes (0.8, 0.1, 0.1)
+    # the target becomes (0.8, 0.1, 0.1)
+    config = config.but(loss={"label_smoothing": 0.3})
     expected = -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1))
     found = losses.classification_loss(logits, label, config.loss)
     np.testing.assert_allclose(found, [expected], rtol=1e-5)
 
 
 def test_focal_loss_by_hand(config):
-    config.loss.classifier = "focal"
+    config = config.but(loss={"classifier": "focal"})
     logits, label = jnp.log(jnp.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]])), jnp.array([0, 2])
     expected = [-(0.3**2) * np.log(0.7), -(0.9**2) * np.log(0.1)]
     found = losses.classification_loss(logits, label, config.loss)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
-    config.loss.focal_gamma = 0.0
+    config = config.but(loss={"focal_gamma": 0.0})
     found = losses.classification_loss(logits, label, config.loss)
     np.testing.assert_allclose(found, [-np.log(0.7), -np.log(0.1)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
 def test_focal_loss_has_a_gradient_where_it_is_sure(config, gamma):
-    config.loss.classifier, config.loss.focal_gamma = "focal", gamma
+    config = config.but(loss={"classifier": "focal", "focal_gamma": gamma})
 
     def loss(logits):
         return losses.classification_loss(logits, jnp.array([0]), config.loss).sum()
@@ -96,7 +97,7 @@ def test_terms_weigh_the_masks_of_deep_supervision(config, rng):
 
 
 def test_combine_with_fixed_weights(config):
-    config.loss.update({"dice": 2.0, "bce": 3.0, "segmentation": 0.5, "classification": 0.25})
+    config = config.but(loss={"dice": 2.0, "bce": 3.0, "segmentation": 0.5, "classification": 0.25})
     terms = {name: jnp.array([value]) for name, value in
              (("dice", 0.1), ("bce", 0.2), ("classification", 0.4))}  # fmt: skip
     found = losses.combine(terms, config.loss, {})

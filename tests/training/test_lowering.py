@@ -29,16 +29,14 @@ CHIP_BYTES = 16 * 2**30  # memory of a TPU v5e chip
 
 def configuration(name):
     """As 'auto' chooses on an accelerator."""
-    config = importlib.import_module(f"configs.{name}").get_config()
-    config.model.update({"ops": "reference", "dtype": "bfloat16"})
-    return config
+    config = settings(importlib.import_module(f"configs.{name}").get_config())
+    return config.but(model={"ops": "reference", "dtype": "bfloat16"})
 
 
 @pytest.mark.parametrize("name", CONFIGS)
 def test_steps_lower_for_cuda_and_tpu(name):
-    config = configuration(name)
-    config.parallel.devices = 2
-    program = Program(settings(config), 10)
+    config = configuration(name).but(parallel={"devices": 2})
+    program = Program(config, 10)
     state = program.abstract_state()
     variables = jax.eval_shape(lambda state: state.evaluated, state)
     train, evaluation = program.steps
@@ -89,10 +87,13 @@ def test_a_step_compiles_for_eight_tpu_chips(monkeypatch, capsys):
     monkeypatch.setitem(os.environ, "TPU_SKIP_MDS_QUERY", "1")
     topology = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x4")
     mesh = Mesh(np.array(topology.devices), ("data",))
-    config = configuration("unetpp")
-    config.model.width, config.data.image_size = 32, 256
-    config.train.batch_size = config.train.eval_batch_size = 16 * mesh.size
-    program = Program(settings(config), 100, mesh)
+    batch_size = 16 * mesh.size
+    config = configuration("unetpp").but(
+        model={"width": 32},
+        data={"image_size": 256},
+        train={"batch_size": batch_size, "eval_batch_size": batch_size},
+    )
+    program = Program(config, 100, mesh)
     state = program.abstract_state()
     lowered = program.steps[0].lower(
         state, program.numbers, program.abstract_batch(config.train.batch_size)

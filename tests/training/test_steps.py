@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.config import Parallel
-from busjax.config.flags import settings
+from busjax.config import Config, Parallel
 from busjax.errors import UserError
 from busjax.models.prediction import Ensemble
 from busjax.training import parallel
@@ -18,17 +17,16 @@ from busjax.training.program import Program
 
 
 def _config(config, **fields):
-    changed = config.copy_and_resolve_references()
     # Plain gradient steps are compared, not Adam's, which makes much of a rounding error.
-    changed.optim.update({"learning_rate": 1e-2, "warmup_fraction": 0.0, "ema_decay": 0.5})
-    changed.model.update({"dtype": "float32", "name": "unetpp", "depth": 1, "width": 4})
-    with changed.unlocked():
-        changed.update_from_flattened_dict(fields)
-    return changed
+    changed = config.but(
+        optim={"learning_rate": 1e-2, "warmup_fraction": 0.0, "ema_decay": 0.5},
+        model={"dtype": "float32", "name": "unetpp", "depth": 1, "width": 4},
+    )
+    return Config.from_flat({**changed.flat(), **fields})
 
 
 def _run(config, batch, steps=2):
-    program = Program(settings(config), 10)
+    program = Program(config, 10)
     state = program.init_state()
     for _ in range(steps):
         state, scalars = program.train_step(state, batch)
@@ -94,7 +92,7 @@ def test_padding_counts_nowhere(config, batch):
 def test_what_is_not_finite_is_not_taken_over(config, batch, value, devices):
     """One pixel of one device's share; then the state is as it was, on all of them."""
     config = _config(config, **{"parallel.devices": devices})
-    program = Program(settings(config), 10)
+    program = Program(config, 10)
     before = program.init_state()
     expected = jax.device_get(before)
     bad = {**batch, "image": batch["image"].copy()}
@@ -109,7 +107,7 @@ def test_what_is_not_finite_is_not_taken_over(config, batch, value, devices):
 
 def test_the_guard_is_one_branch(config, batch):
     """A choice for every leaf costs XLA:CPU more to compile than the network and its gradient."""
-    program = Program(settings(_config(config)), 10)
+    program = Program(_config(config), 10)
     lowered = program.steps[0].lower(
         program.abstract_state(),
         program.numbers,
@@ -142,7 +140,7 @@ def test_learnt_weights_learn(config, batch):
 
 def test_ema_follows_the_weights_and_can_be_left_out(config, batch):
     (state, _), _ = _run(_config(config), batch, steps=1)
-    start = jax.device_get(Program(settings(_config(config)), 10).init_state()).params["network"]
+    start = jax.device_get(Program(_config(config), 10).init_state()).params["network"]
     # (1 + 0) / (10 + 0) of the old at the first step.
     expected = jax.tree.map(lambda a, b: 0.1 * a + 0.9 * b, start, state.params["network"])
     chex.assert_trees_all_close(state.ema, expected, rtol=1e-4, atol=1e-6)
@@ -153,7 +151,7 @@ def test_ema_follows_the_weights_and_can_be_left_out(config, batch):
 
 
 def test_ten_steps_overfit_a_batch(config, batch):
-    program = Program(settings(_config(config)), 100)
+    program = Program(_config(config), 100)
     state, losses = program.init_state(), []
     for _ in range(10):
         state, scalars = program.train_step(state, batch)
@@ -164,7 +162,7 @@ def test_ten_steps_overfit_a_batch(config, batch):
 
 def test_dropout_differs_by_step(config, batch):
     config = _config(config, **{"model.classifier_dropout": 0.5, "optim.learning_rate": 1e-12})
-    program = Program(settings(config), 10)
+    program = Program(config, 10)
     state = program.init_state()
     found = []
     for _ in range(2):
@@ -177,12 +175,12 @@ def test_dropout_differs_by_step(config, batch):
 def test_dropout_differs_by_device(config, batch, how):
     """The same two images on every device, one device at a time alone valid: all draws differ."""
     config = _config(config, **{"model.classifier_dropout": 0.5, "model.norm": "group"})
-    config.parallel.update({"map": how, "devices": 4})
+    config = config.but(parallel={"map": how, "devices": 4})
     same = {
         name: np.tile(values[:2], (4,) + (1,) * (values.ndim - 1)) for name, values in batch.items()
     }
     losses = set()
-    program = Program(settings(config), 10)
+    program = Program(config, 10)
     for device in range(4):
         valid = np.repeat(np.arange(4) == device, 2).astype(np.float32)
         _, scalars = program.train_step(program.init_state(), {**same, "valid": valid})
@@ -191,7 +189,7 @@ def test_dropout_differs_by_device(config, batch, how):
 
 
 def test_abstract_state_is_the_state(config):
-    program = Program(settings(_config(config)), 10)
+    program = Program(_config(config), 10)
     described = functools.partial(jax.tree.map, lambda x: (x.shape, x.dtype, x.sharding))
     assert described(program.abstract_state()) == described(program.init_state())
 
@@ -206,11 +204,11 @@ def test_abstract_state_is_the_state(config):
 )
 def test_fields_that_do_not_fit(config, fields, message):
     with pytest.raises(UserError, match=message):
-        Program(settings(_config(config, **fields)), 10)
+        Program(_config(config, **fields), 10)
 
 
 def test_options_reach_the_compiler(config, batch, monkeypatch):
-    program = Program(settings(_config(config)), 10)
+    program = Program(_config(config), 10)
     gpus = SimpleNamespace(devices=np.array([SimpleNamespace(platform="gpu")]))
     asked = Parallel(autotune=1)
     assert parallel.compiler_options(asked, gpus) == {"xla_gpu_autotune_level": 1}
@@ -218,11 +216,11 @@ def test_options_reach_the_compiler(config, batch, monkeypatch):
     state = program.init_state()
     monkeypatch.setattr(parallel, "compiler_options", lambda *_: {"xla_that_is_not_there": 1})
     with pytest.raises(Exception, match="xla_that_is_not_there"):
-        Program(settings(_config(config)), 10).train_step(state, batch)
+        Program(_config(config), 10).train_step(state, batch)
 
 
 def test_state_is_donated(config, batch):
-    program = Program(settings(_config(config)), 10)
+    program = Program(_config(config), 10)
     state = program.init_state()
     program.train_step(state, batch)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))

@@ -10,13 +10,12 @@ import pytest
 import skimage.data
 from safetensors.numpy import save_file
 
-from busjax.config.flags import settings
+from busjax.config import Model
 from busjax.errors import UserError
 from busjax.models import efficientnet_lite as lite
 from busjax.models import weights
 from busjax.models.weights import efficientnet_lite as published
 from busjax.training.program import Program
-from configs import base
 
 VARIANT = "efficientnet_lite0"
 EGYPTIAN_CAT, ESPRESSO = 285, 967  # of ImageNet's 1000 classes
@@ -147,9 +146,10 @@ def test_a_missing_package_is_told(monkeypatch):
 
 def test_a_run_starts_from_them(config):
     """Encoder, statistics and moving average; what no published network has is drawn."""
-    config.model.update({"encoder": VARIANT, "encoder_weights": "imagenet"})
-    config.data.image_size = 32
-    state = jax.device_get(Program(settings(config), 10).init_state())
+    config = config.but(
+        model={"encoder": VARIANT, "encoder_weights": "imagenet"}, data={"image_size": 32}
+    )
+    state = jax.device_get(Program(config, 10).init_state())
     params, statistics = weights.load(VARIANT, "imagenet", 1)
     for tree in (state.params["network"].tree, state.ema.tree):
         encoder = dict(tree["encoder"])
@@ -162,7 +162,5 @@ def test_a_run_starts_from_them(config):
 
 
 def test_weights_without_such_an_encoder():
-    config = base.get_config()
-    config.model.encoder_weights = "imagenet"
     with pytest.raises(UserError, match=r"set config\.model\.encoder"):
-        settings(config)
+        Model(encoder_weights="imagenet")
