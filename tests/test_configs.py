@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from busjax.config.flags import settings
-from busjax.models import network as networks
+from busjax.models import architectures
 from busjax.training.program import Program
 from configs import base
 
@@ -21,7 +21,7 @@ FILES = sorted(
 def test_config(path):
     config = importlib.import_module(f"configs.{path.stem}").get_config()
     assert config.name == path.stem  # names the run's default folder
-    assert config.model.name in networks.ARCHITECTURES
+    assert config.model.name in architectures.DECODERS
     defaults = base.get_config()
     for section, content in defaults.items():
         if section not in ("name", "seed"):

@@ -19,8 +19,8 @@ import jax.numpy as jnp
 from busjax.benchmark.train_step import asked_for, images_per_second
 from busjax.config import Config, Model
 from busjax.errors import UserError, tell
-from busjax.models import network as networks
-from busjax.models import prediction
+from busjax.models import architectures, prediction
+from busjax.models.network import MultiTaskNet, count_parameters
 from busjax.models.prediction import Ensemble
 
 _SIDES = (128, 256)  # pixels of the images whose arithmetic is counted
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         config, rounds = asked_for("encoders", "configs/unet.py", arguments)
     except UserError as error:
         return tell(error)
-    encoders = {name: with_encoder(config, name) for name in networks.ENCODERS}
+    encoders = {name: with_encoder(config, name) for name in architectures.ENCODERS}
     rates = images_per_second(encoders, rounds)
     print(f"{config.name}, {config.data.image_size} x {config.data.image_size}, batch "
           f"{config.train.batch_size}, {os.cpu_count()} cores, jax {jax.__version__}")  # fmt: skip
@@ -49,8 +49,8 @@ def with_encoder(config: Config, name: str) -> Config:
     return config.but(model={"encoder": name, "encoder_weights": ""})
 
 
-def _shapes(model: Model, side: int) -> tuple[networks.MultiTaskNet, Any, Any]:
-    network = networks.build(model)
+def _shapes(model: Model, side: int) -> tuple[MultiTaskNet, Any, Any]:
+    network = architectures.build(model)
     image = jax.ShapeDtypeStruct((1, side, side, model.image_channels), jnp.float32)
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
     return network, jax.eval_shape(functools.partial(network.init, train=True), keys, image), image
@@ -58,7 +58,7 @@ def _shapes(model: Model, side: int) -> tuple[networks.MultiTaskNet, Any, Any]:
 
 def parameters(model: Model) -> int:
     """Trainable values of the whole network."""
-    return networks.count_parameters(_shapes(model, 64)[1]["params"])
+    return count_parameters(_shapes(model, 64)[1]["params"])
 
 
 def gigaflops(model: Model, side: int) -> float:

@@ -17,7 +17,7 @@ from busjax import ops
 from busjax.benchmark.train_step import asked_for, images_per_second
 from busjax.config import Config
 from busjax.errors import UserError, tell
-from busjax.models.network import activation_dtype
+from busjax.models.architectures import activation_dtype
 
 NAMES = ("cpu", "reference")
 DTYPES = ("float32", "bfloat16")

@@ -101,12 +101,11 @@ def _ours_predict(subject: Subject) -> Call:
     import jax
 
     from busjax import compilation
-    from busjax.models import network as networks
-    from busjax.models import prediction
+    from busjax.models import architectures, prediction
 
     compilation.keep()
     config, image = subject.config, batch_of(subject)["image"]
-    network = networks.build(config.model)
+    network = architectures.build(config.model)
     ensemble = jax.device_put(_drawn(config))
     predict = jax.jit(functools.partial(prediction.predict, network))
     return lambda: jax.device_get(predict(ensemble, image))
@@ -116,13 +115,13 @@ def _drawn(config: Config) -> Any:
     """A network of noise, as an ensemble of one; nothing is compiled for it."""
     import jax
 
-    from busjax.models import network as networks
+    from busjax.models import architectures
     from busjax.models.prediction import Ensemble
 
     side = config.data.image_size
     image = jax.ShapeDtypeStruct((1, side, side, config.model.image_channels), np.float32)
     keys = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
-    init = functools.partial(networks.build(config.model).init, train=True)
+    init = functools.partial(architectures.build(config.model).init, train=True)
     rng = np.random.default_rng(0)
 
     def draw(shape: tuple[int, ...]) -> np.ndarray:

@@ -18,7 +18,7 @@ from etils import epath
 from busjax.config import Config
 from busjax.data import splits
 from busjax.data.records import RecordSource
-from busjax.models.network import activation_dtype
+from busjax.models.architectures import activation_dtype
 from busjax.training import members
 
 _PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")

@@ -34,8 +34,7 @@ from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError, tell
 from busjax.evaluation import results
 from busjax.inference import NOTE, load
-from busjax.models import network as networks
-from busjax.models import prediction
+from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
 
 FOLDER = "export"
@@ -102,11 +101,11 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
 def network_of(config: Config, ensemble: Ensemble, ops: str) -> Network:
     """The networks of a configuration in float32 and these operations, whatever trained them."""
     model = config.model.but(ops=ops, dtype="float32")
-    built = networks.build(model)
+    built = architectures.build(model)
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        found = prediction.predict(built, ensemble, channels, config.inference.flips)
+        found = prediction.predict(built, ensemble, channels, config.inference.flips, model.refine)
         return found.mask, found.classes
 
     return network

@@ -20,8 +20,7 @@ from busjax.evaluation import calibrate
 from busjax.files import PathLike, locate
 from busjax.inference import lesions
 from busjax.inference.lesions import Box
-from busjax.models import network as networks
-from busjax.models import prediction
+from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
 from busjax.training import configuration, members
 from busjax.training.checkpoint import restore_best
@@ -87,9 +86,14 @@ class Predictor:
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
-        network = networks.build(self.config.model)
+        network = architectures.build(self.config.model)
         self.compute = jax.jit(
-            functools.partial(prediction.predict, network, flips=self.config.inference.flips)
+            functools.partial(
+                prediction.predict,
+                network,
+                flips=self.config.inference.flips,
+                refinement=self.config.model.refine,
+            )
         )
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:

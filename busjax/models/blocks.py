@@ -10,6 +10,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from busjax.config import Model
+from busjax.ops import select
 from busjax.ops.interface import Array, Feature, Ops
 
 _he_normal = nn.initializers.he_normal()
@@ -21,21 +23,27 @@ _transpose_normal = nn.initializers.variance_scaling(
 
 @dataclasses.dataclass(frozen=True)
 class BlockSpec:
-    """What all blocks of one network have in common; the fields are those of `config.model`.
+    """What all blocks of one network have in common; defaults and ranges are those of `Model`.
 
     Attributes:
-        ops: the operations that the blocks call.
+        ops: the operations that the blocks call; those that suit this machine by default.
+        norm: 'batch', 'group' or 'instance'.
+        norm_groups: of the group norm.
+        batch_norm_momentum: of the running statistics of the batch norm.
+        activation_slope: of the ReLU below zero.
+        dropout: share of the channels that are dropped after each block.
+        upsample: 'transposed' or 'bilinear'.
         axis_name: the mapped axis of the devices, over which batch norm averages and dropout is
             drawn; None outside a mapped step.
     """
 
-    ops: Ops
-    norm: str
-    norm_groups: int
-    batch_norm_momentum: float
-    activation_slope: float
-    dropout: float
-    upsample: str
+    ops: Ops = dataclasses.field(default_factory=lambda: select(Model.ops))
+    norm: str = Model.norm
+    norm_groups: int = Model.norm_groups
+    batch_norm_momentum: float = Model.batch_norm_momentum
+    activation_slope: float = Model.activation_slope
+    dropout: float = Model.dropout
+    upsample: str = Model.upsample
     axis_name: str | None = None
 
 

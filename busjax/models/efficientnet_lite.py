@@ -12,6 +12,7 @@ import math
 import flax.linen as nn
 import jax.numpy as jnp
 
+from busjax.config import Model
 from busjax.models.blocks import BlockSpec, Conv, ConvBlock, Convolve, NormAct, scaled
 from busjax.ops.interface import Array, Dtype, Feature
 
@@ -88,14 +89,19 @@ class EfficientNetLite(nn.Module):
         frozen_norms: the published statistics of the norms are used, and kept, in training too.
     """
 
-    spec: BlockSpec
-    variant: str
-    width: int
-    dtype: Dtype
+    spec: BlockSpec = dataclasses.field(default_factory=BlockSpec)
+    variant: str = "efficientnet_lite0"
+    width: int = Model.width
+    dtype: Dtype = jnp.float32
     frozen_norms: bool = False
 
+    @property
+    def halvings(self) -> int:
+        """Times that it halves the image."""
+        return len(STRIDES) - 1
+
     @nn.compact
-    def __call__(self, image: Array, train: bool) -> list[Feature]:
+    def __call__(self, image: Array, train: bool = False) -> list[Feature]:
         """Maps (B, H, W, C) float32 in [0, 1], H and W divisible by 32, to features."""
         finest = self.spec.ops.load(image - 0.5, self.dtype)
         features = [ConvBlock(self.spec, self.width, name="finest")(finest, train=train)]

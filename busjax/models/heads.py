@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from busjax.models.blocks import Conv, Dropout
+from busjax.classes import CLASSES
+from busjax.config import Model
+from busjax.models.blocks import BlockSpec, Conv, Dropout
 from busjax.ops.interface import Array, Feature, Ops
 
 
@@ -40,19 +44,24 @@ class AttentivePool(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Features of several scales become class logits (B, classes) float32 (ACSNet 2024)."""
+    """Features of several scales become class logits (B, classes) float32 (ACSNet 2024).
 
-    ops: Ops
-    classes: int
-    hidden: int
-    dropout: float
-    axis_name: str | None = None
+    Attributes:
+        classes: to tell apart.
+        hidden: units of the hidden layer.
+        dropout: share of the pooled features, and of the hidden units, that is dropped.
+    """
+
+    spec: BlockSpec = dataclasses.field(default_factory=BlockSpec)
+    classes: int = len(CLASSES)
+    hidden: int = Model.classifier_hidden
+    dropout: float = Model.classifier_dropout
 
     @nn.compact
-    def __call__(self, xs: tuple[Feature, ...], train: bool) -> Array:
-        pooled = [AttentivePool(self.ops, name=f"pool_{i}")(x) for i, x in enumerate(xs)]
+    def __call__(self, xs: tuple[Feature, ...], train: bool = False) -> Array:
+        pooled = [AttentivePool(self.spec.ops, name=f"pool_{i}")(x) for i, x in enumerate(xs)]
         y = jnp.concatenate(pooled, -1)
-        y = Dropout(self.dropout, self.axis_name)(y, train)
+        y = Dropout(self.dropout, self.spec.axis_name)(y, train)
         y = nn.relu(nn.Dense(self.hidden, name="hidden")(y))
-        y = Dropout(self.dropout, self.axis_name)(y, train)
+        y = Dropout(self.dropout, self.spec.axis_name)(y, train)
         return nn.Dense(self.classes, name="logits")(y)

@@ -9,9 +9,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from busjax import ops
 from busjax.classes import NORMAL
-from busjax.models.network import MultiTaskNet, Outputs, activation_dtype
+from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.refine import refine
 from busjax.ops.interface import Array
 
@@ -64,10 +63,22 @@ class Prediction:
 
 
 def predict(
-    network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
+    network: MultiTaskNet,
+    ensemble: Ensemble,
+    image: Array,
+    flips: str = "none",
+    refinement: str = "none",
 ) -> Prediction:
-    """Maps images (B, H, W, C) float32 in [0, 1] to what is delivered; `flips`: a key of FLIPS."""
-    return delivered(network, views(network, ensemble, image, flips), ensemble.calibration)
+    """Maps images to what is delivered.
+
+    Args:
+        network: of every member.
+        ensemble: the variables of the members, and their calibration.
+        image: (B, H, W, C) float32 in [0, 1].
+        flips: a key of `FLIPS`: the probabilities of so many views are averaged.
+        refinement: a key of `refine.REFINEMENTS`.
+    """
+    return delivered(views(network, ensemble, image, flips), ensemble.calibration, refinement)
 
 
 def views(
@@ -87,30 +98,32 @@ def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:
     def evaluate(image: Array) -> Outputs:
         return cast(Outputs, network.apply(variables, image, train=False))
 
-    model = network.model
-    return ops.select(model.ops).map_batch(evaluate, image, activation_dtype(model.dtype))
+    encoder = network.encoder
+    return encoder.spec.ops.map_batch(evaluate, image, encoder.dtype)
 
 
-def delivered(network: MultiTaskNet, said: list[Outputs], calibration: Calibration) -> Prediction:
-    """Averages the probabilities of all views and finishes them."""
+def delivered(
+    said: list[Outputs], calibration: Calibration, refinement: str = "none"
+) -> Prediction:
+    """Averages the probabilities of all views, calibrates and refines them; see `finish`."""
     mask = sum(jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said) / len(said)
     classes = sum(jax.nn.softmax(outputs.class_logits) for outputs in said) / len(said)
-    return finish(mask, classes, calibration, network.model.refine)
+    return finish(mask, classes, calibration, refinement)
 
 
-def finish(mask: Any, classes: Any, calibration: Calibration, mode: str) -> Prediction:
+def finish(mask: Any, classes: Any, calibration: Calibration, refinement: str) -> Prediction:
     """Calibrates probabilities, then makes mask and class agree.
 
     Args:
         mask: (B, H, W, 1) float32 in [0, 1].
         classes: (B, classes) float32, rows sum to 1.
         calibration: of both.
-        mode: a key of `refine.REFINEMENTS`.
+        refinement: a key of `refine.REFINEMENTS`.
     """
     mask = shifted(mask, calibration.threshold)
     logits = jnp.log(jnp.maximum(classes, _SMALLEST))
     classes = jax.nn.softmax(logits / calibration.temperature)
-    return Prediction(*refine(mask, classes, mode, NORMAL))
+    return Prediction(*refine(mask, classes, refinement, NORMAL))
 
 
 def shifted(probability: Any, threshold: Any) -> Any:

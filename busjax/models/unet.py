@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import flax.linen as nn
 
 from busjax.models.blocks import BlockSpec, ConvBlock, Up
@@ -21,11 +23,13 @@ class UNetDecoder(nn.Module):
         the size of the last encoder stage before the bottleneck (for the classifier).
     """
 
-    spec: BlockSpec
+    spec: BlockSpec = dataclasses.field(default_factory=BlockSpec)
     gate: str | None = None
 
     @nn.compact
-    def __call__(self, features: list[Feature], train: bool) -> tuple[tuple[Feature, ...], Feature]:
+    def __call__(
+        self, features: list[Feature], train: bool = False
+    ) -> tuple[tuple[Feature, ...], Feature]:
         *skips, x = features
         decoded = []
         for level, skip in reversed(list(enumerate(skips))):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import flax.linen as nn
 
 from busjax.models.blocks import BlockSpec, ConvBlock, Up
@@ -15,20 +17,23 @@ class UNetPlusPlusDecoder(nn.Module):
 
     Attributes:
         prune: with `train=False`, only the nodes that X[0,prune] needs are computed (and X[d-1,1],
-            which the classifier reads); 0: all. Training always computes all of them.
+            which the classifier reads); 0: all. Training and `init` compute all of them.
 
     Returns:
         The features X[0,j], the one that the mask is taken from first, then the shallower ones;
         and X[d-1,1], the first decoded feature of the size of the last encoder stage.
     """
 
-    spec: BlockSpec
+    spec: BlockSpec = dataclasses.field(default_factory=BlockSpec)
     prune: int = 0
 
     @nn.compact
-    def __call__(self, features: list[Feature], train: bool) -> tuple[tuple[Feature, ...], Feature]:
+    def __call__(
+        self, features: list[Feature], train: bool = False
+    ) -> tuple[tuple[Feature, ...], Feature]:
         depth = len(features) - 1
-        columns = depth if train or self.prune == 0 else self.prune
+        whole = train or self.prune == 0 or self.is_initializing()
+        columns = depth if whole else self.prune
         x = [[feature] for feature in features]
         for j in range(1, columns + 1):
             # A node needs its lower left neighbour: with `columns` columns, i + j <= columns.

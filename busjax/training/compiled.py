@@ -13,7 +13,7 @@ import numpy as np
 from jax.sharding import Mesh
 
 from busjax import waiting
-from busjax.models import network as networks
+from busjax.models import architectures
 from busjax.models.prediction import Ensemble
 from busjax.training import optim, parallel, processes, steps
 from busjax.training.hyperparameters import Form, Hyperparameters
@@ -42,10 +42,10 @@ class Compiled:
         """Takes XLA's options of the steps as pairs; with pmap there are none."""
         self._options = dict(options)
         self._form, self._size, self._mesh, self._map = form, image_size, mesh, how
-        self.network = network = networks.build(form.model, axis_name=AXIS)
+        self.network = network = architectures.build(form.model, axis_name=AXIS)
         shape = (image_size, image_size, form.model.image_channels)
         # The weights are the same with any operations; the reference is traced in half the time.
-        plain = networks.build(form.model.but(ops="reference"), axis_name=AXIS)
+        plain = architectures.build(form.model.but(ops="reference"), axis_name=AXIS)
         self.draw = jax.jit(functools.partial(steps.init_variables, plain, shape=shape))
         self.state = jax.jit(functools.partial(steps.init_state, form=form))
         self.learning_rate = jax.jit(optim.learning_rate)

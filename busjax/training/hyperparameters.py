@@ -13,16 +13,7 @@ import flax.struct
 import numpy as np
 
 from busjax.config import Config, Model
-
-
-@flax.struct.dataclass
-class LossWeights:
-    """Weights of the terms of the loss, those of `config.loss`: () float32 each."""
-
-    dice: Any
-    bce: Any
-    segmentation: Any
-    classification: Any
+from busjax.training.losses import LossWeights
 
 
 @flax.struct.dataclass

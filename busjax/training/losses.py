@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
 
+import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
 
+from busjax.config import Loss
 from busjax.models.network import Outputs
 from busjax.ops.interface import Array
-from busjax.training.hyperparameters import Form, LossWeights
+
+
+@flax.struct.dataclass
+class LossWeights:
+    """Weights of the terms of the loss, each 0 or more; see `combine`."""
+
+    dice: Any = Loss.dice
+    bce: Any = Loss.bce
+    segmentation: Any = Loss.segmentation
+    classification: Any = Loss.classification
+
+
+DEFAULT_WEIGHTS = LossWeights()
 
 
 def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
@@ -34,24 +50,31 @@ def binary_cross_entropy(logits: Array, mask: Array) -> Array:
     return optax.sigmoid_binary_cross_entropy(logits, mask).mean((1, 2, 3))
 
 
-def classification_loss(logits: Array, label: Array, form: Form) -> Array:
-    """Cross-entropy or focal loss of the class: (B,) float32.
-
-    The focal loss is `(1 - p_t)^gamma` times the cross-entropy (Lin 2017, arXiv:1708.02002, eq. 4).
+def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
+    """Cross-entropy of the class: (B,) float32.
 
     Args:
         logits: (B, classes) float32.
         label: (B,) int32.
-        form: which of the two, and its `focal_gamma` and `label_smoothing`.
+        smoothing: share of the target, in [0, 1], that is spread over all classes.
+    """
+    target = optax.smooth_labels(jax.nn.one_hot(label, logits.shape[-1]), smoothing)
+    return optax.softmax_cross_entropy(logits, target)
+
+
+def focal_loss(logits: Array, label: Array, gamma: float = 2.0, smoothing: float = 0.0) -> Array:
+    """`(1 - p_t)^gamma` times the cross-entropy (Lin 2017, arXiv:1708.02002, eq. 4): (B,) float32.
+
+    Args:
+        logits: (B, classes) float32.
+        label: (B,) int32.
+        gamma: the focusing parameter, 0 or more.
+        smoothing: of the cross-entropy.
     """
     target = jax.nn.one_hot(label, logits.shape[-1])
-    smoothed = optax.smooth_labels(target, form.label_smoothing)
-    cross_entropy = optax.softmax_cross_entropy(logits, smoothed)
-    if form.classifier == "cross_entropy":
-        return cross_entropy
     missed = 1.0 - jnp.sum(jax.nn.softmax(logits) * target, -1)
     # A power of exactly 0 has no finite gradient for gamma < 1.
-    return jnp.maximum(missed, 1e-7) ** form.focal_gamma * cross_entropy
+    return jnp.maximum(missed, 1e-7) ** gamma * cross_entropy(logits, label, smoothing)
 
 
 def deep_supervision_weights(count: int) -> Array:
@@ -63,8 +86,20 @@ def deep_supervision_weights(count: int) -> Array:
     return weights / weights.sum()
 
 
-def loss_terms(outputs: Outputs, mask: Array, label: Array, form: Form) -> dict[str, Array]:
-    """Every term per image, by name: 'dice', 'bce', 'classification', each (B,) float32."""
+def loss_terms(
+    outputs: Outputs,
+    mask: Array,
+    label: Array,
+    classification: Callable[[Array, Array], Array] = cross_entropy,
+) -> dict[str, Array]:
+    """Every term per image, by name: 'dice', 'bce', 'classification', each (B,) float32.
+
+    Args:
+        outputs: of a `MultiTaskNet`; its masks count by `deep_supervision_weights`.
+        mask: (B, H, W, 1) float32, 0 or 1.
+        label: (B,) int32.
+        classification: the loss of the class, from logits and label.
+    """
     weights = deep_supervision_weights(len(outputs.mask_logits))
 
     def supervised(term: Callable[[Array, Array], Array]) -> Array:
@@ -74,7 +109,7 @@ def loss_terms(outputs: Outputs, mask: Array, label: Array, form: Form) -> dict[
     return {
         "dice": supervised(dice_loss),
         "bce": supervised(binary_cross_entropy),
-        "classification": classification_loss(outputs.class_logits, label, form),
+        "classification": classification(outputs.class_logits, label),
     }
 
 
@@ -84,7 +119,9 @@ def initial_uncertainties() -> dict[str, Array]:
 
 
 def combine(
-    terms: dict[str, Array], weights: LossWeights, uncertainties: dict[str, Array]
+    terms: dict[str, Array],
+    weights: LossWeights = DEFAULT_WEIGHTS,
+    uncertainties: Mapping[str, Array] = MappingProxyType({}),
 ) -> Array:
     """The loss per image (B,) float32: the weighted sum of the terms.
 

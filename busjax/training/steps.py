@@ -7,6 +7,7 @@ collectives over `AXIS`.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import flax.struct
@@ -19,7 +20,8 @@ from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.prediction import Ensemble
 from busjax.ops.interface import Array
 from busjax.training import flat, losses, optim
-from busjax.training.hyperparameters import Form, Hyperparameters, LossWeights
+from busjax.training.hyperparameters import Form, Hyperparameters
+from busjax.training.losses import LossWeights
 
 AXIS = "data"
 Batch = dict[str, Array]
@@ -168,7 +170,7 @@ def eval_step(
         the batch as they came.
     """
     said = prediction.views(network, ensemble, batch["image"], form.flips)
-    found = prediction.delivered(network, said, ensemble.calibration)
+    found = prediction.delivered(said, ensemble.calibration, form.model.refine)
     return {
         "classes": found.classes,
         "mask": found.mask[..., 0],
@@ -182,13 +184,21 @@ def eval_step(
 def _per_image(
     outputs: Outputs, batch: Batch, form: Form, weights: LossWeights, uncertainties: Any
 ) -> dict[str, Array]:
-    terms = losses.loss_terms(outputs, batch["mask"], batch["label"], form)
+    terms = losses.loss_terms(outputs, batch["mask"], batch["label"], classification_loss(form))
     correct = jnp.argmax(outputs.class_logits, -1) == batch["label"]
     return {
         "loss": losses.combine(terms, weights, uncertainties),
         **terms,
         "accuracy": correct.astype(jnp.float32),
     }
+
+
+def classification_loss(form: Form) -> Callable[[Array, Array], Array]:
+    """The loss of the class, from logits and label."""
+    smoothing = form.label_smoothing
+    if form.classifier == "focal":
+        return functools.partial(losses.focal_loss, gamma=form.focal_gamma, smoothing=smoothing)
+    return functools.partial(losses.cross_entropy, smoothing=smoothing)
 
 
 def _count_pixels(prediction: Array, target: Array) -> dict[str, Array]:

@@ -3,7 +3,7 @@
 import pytest
 
 from busjax.benchmark import encoders, train_step
-from busjax.models.network import ENCODERS
+from busjax.models.architectures import ENCODERS
 
 
 @pytest.mark.parametrize("name", ["conv", "efficientnet_lite0"])
@@ -25,6 +25,6 @@ def test_a_convolution_counts_two_a_product(config):
 def test_every_encoder_is_timed(config, monkeypatch, capsys):
     monkeypatch.setattr(train_step, "load_config", lambda path: config)
     few = {name: ENCODERS[name] for name in ("conv",)}
-    monkeypatch.setattr(encoders.networks, "ENCODERS", few)
+    monkeypatch.setattr(encoders.architectures, "ENCODERS", few)
     assert encoders.main(["--rounds=1"]) == 0
     assert capsys.readouterr().out.splitlines()[2].startswith("conv ")

@@ -4,14 +4,14 @@ import jax
 import pytest
 
 from busjax.benchmark import encoders, operations, train_step
-from busjax.models import network
+from busjax.models import architectures
 from busjax.ops import hardware
 
 
 def test_every_choice_is_timed_and_that_of_auto_is_marked(config, monkeypatch, capsys):
     monkeypatch.setattr(train_step, "load_config", lambda path: config)
     monkeypatch.setattr(operations, "DTYPES", ("float32",))
-    monkeypatch.setattr(network.hardware, "has_fast_bfloat16", lambda: False)
+    monkeypatch.setattr(architectures.hardware, "has_fast_bfloat16", lambda: False)
     assert operations.main(["--rounds=1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in lines[2:]] == [

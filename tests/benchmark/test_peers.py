@@ -4,9 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from busjax.models import network as networks
+from busjax.models import architectures
 from busjax.training import losses
 from busjax.training.hyperparameters import form_of, hyperparameters_of
+from busjax.training.steps import classification_loss
 
 torch = pytest.importorskip("torch", reason="needs the extra 'peers'")
 from busjax.benchmark.peers import network as peers  # noqa: E402
@@ -50,7 +51,7 @@ def pair(request, config, rng):
         }
     )
     assert peers.describes(made.model)
-    ours = networks.build(made.model)
+    ours = architectures.build(made.model)
     image = np.zeros((1, SIDE, SIDE, 1), np.float32)
     drawn = jax.jit(lambda key: ours.init({"params": key, "dropout": key}, image, train=True))(
         jax.random.key(0)
@@ -92,8 +93,8 @@ def test_losses_in_training_agree(pair, rng):
             mutable=["batch_stats"],
             rngs={"dropout": jax.random.key(0)},
         )
-        terms = losses.loss_terms(outputs, mask, label, form_of(config))
-        return losses.combine(terms, hyperparameters_of(config, 10).loss, {}).mean()
+        terms = losses.loss_terms(outputs, mask, label, classification_loss(form_of(config)))
+        return losses.combine(terms, hyperparameters_of(config, 10).loss).mean()
 
     def as_torch(x):
         return torch.from_numpy(x.transpose(0, 3, 1, 2).copy())

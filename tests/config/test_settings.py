@@ -19,7 +19,7 @@ from busjax.config.rules import Indices, OneOf, Real, SumOf, Text, Whole
 from busjax.errors import UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
-from busjax.models import gates, network, refine
+from busjax.models import architectures, gates, refine
 from configs import base
 
 DEFAULTS = Config().flat()
@@ -186,7 +186,7 @@ def test_a_configuration_of_another_version():
 @pytest.mark.parametrize(
     ("field", "table"),
     [
-        ("model.name", network.ARCHITECTURES),
+        ("model.name", architectures.DECODERS),
         ("model.gate", gates.GATES),
         ("model.refine", refine.REFINEMENTS),
         ("model.ops", {"auto": None, **ops.OPS}),

@@ -19,7 +19,7 @@ from busjax.config import Config
 from busjax.errors import UserError
 from busjax.evaluation import results
 from busjax.inference import export
-from busjax.models import network as networks
+from busjax.models import architectures
 from busjax.models.prediction import Ensemble
 
 ROOT = Path(__file__).parent.parent.parent
@@ -58,7 +58,7 @@ def untrained(**fields):
             **fields,
         }
     )
-    network = networks.build(config.model)
+    network = architectures.build(config.model)
     image = jnp.zeros((1, 16, 16, config.model.image_channels))
     keys = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(lambda: network.init(keys, image, train=True))()

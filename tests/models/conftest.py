@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import pytest
 
 from busjax.config import Model
+from busjax.models import architectures, prediction
 from busjax.models import network as networks
-from busjax.models import prediction
 from busjax.models.blocks import BlockSpec
 from busjax.ops import reference
 
@@ -26,8 +26,9 @@ ARCHITECTURES = {
 
 @dataclasses.dataclass(frozen=True)
 class Built:
-    """A network with its initial variables, and its two ways of being called, jitted."""
+    """Settings, their network with initial variables, and its two ways of being called, jitted."""
 
+    model: Model
     network: networks.MultiTaskNet
     variables: Any
 
@@ -54,12 +55,13 @@ class Built:
 def _build(architecture: str, dtype: str) -> Built:
     small = {"width": 4, "depth": 1, "norm_groups": 2, "activation_slope": 0.1, "dtype": dtype}
     plain = {"classifier_hidden": 8, "classifier_dropout": 0.0, "ops": "reference"}
-    network = networks.build(Model(**{**small, **plain, **ARCHITECTURES[architecture]}))
+    model = Model(**{**small, **plain, **ARCHITECTURES[architecture]})
+    network = architectures.build(model)
     if dtype != "float32":
-        return Built(network, _build(architecture, "float32").variables)
+        return Built(model, network, _build(architecture, "float32").variables)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     init = jax.jit(functools.partial(network.init, train=True))
-    return Built(network, init(rngs, jnp.zeros((2, 16, 16, 1))))
+    return Built(model, network, init(rngs, jnp.zeros((2, 16, 16, 1))))
 
 
 @pytest.fixture(params=ARCHITECTURES)
@@ -75,12 +77,4 @@ def build() -> Callable[..., Built]:
 
 @pytest.fixture
 def spec() -> BlockSpec:
-    return BlockSpec(
-        ops=reference,
-        norm="batch",
-        norm_groups=2,
-        batch_norm_momentum=0.9,
-        activation_slope=0.0,
-        dropout=0.0,
-        upsample="transposed",
-    )
+    return BlockSpec(reference, norm_groups=2)

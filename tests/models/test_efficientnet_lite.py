@@ -11,6 +11,7 @@ from jax import lax
 
 from busjax.config import FIELDS, Config, Model
 from busjax.errors import UserError
+from busjax.models import architectures
 from busjax.models import efficientnet_lite as lite
 from busjax.models import network as networks
 from busjax.ops import cpu, reference
@@ -33,7 +34,7 @@ def model(**values):
 )
 def test_parameters_are_those_of_the_published_networks(variant, published, channels):
     """Without what follows the features: 1x1 convolution to 1280 with its norm, 1000 classes."""
-    network = networks.build(model(encoder=variant, image_channels=3))
+    network = architectures.build(model(encoder=variant, image_channels=3))
     init = functools.partial(network.init, train=True)
     params = jax.eval_shape(init, KEYS, jnp.zeros((1, 32, 32, 3)))["params"]["encoder"]
     own = networks.count_parameters(params) - networks.count_parameters(params["finest"])
@@ -54,9 +55,9 @@ def test_features_fine_to_coarse(spec, variant):
 
 
 @pytest.mark.parametrize("variant", lite.VARIANTS)
-@pytest.mark.parametrize("decoder", networks.ARCHITECTURES)
+@pytest.mark.parametrize("decoder", architectures.DECODERS)
 def test_every_decoder_takes_every_encoder(decoder, variant):
-    network = networks.build(model(name=decoder, encoder=variant))
+    network = architectures.build(model(name=decoder, encoder=variant))
     init = functools.partial(network.init_with_output, train=True)
     outputs, _ = jax.eval_shape(init, KEYS, jnp.zeros((2, 64, 32, 1)))
     chex.assert_shape(outputs.mask_logits, (2, 64, 32, 1))
@@ -153,7 +154,7 @@ def test_gradient_reaches_every_parameter(short):
 
 
 def test_sizes_are_checked_against_the_stride():
-    network = networks.build(model(encoder="efficientnet_lite0"))
+    network = architectures.build(model(encoder="efficientnet_lite0"))
     with pytest.raises(UserError, match="next size that fits is 64 x 32"):
         jax.eval_shape(functools.partial(network.init, train=True), KEYS, jnp.zeros((1, 48, 32, 1)))
     deep = {"encoder": "efficientnet_lite0", "prune": 5}  # deeper than model.depth
@@ -163,7 +164,7 @@ def test_sizes_are_checked_against_the_stride():
 
 
 def test_tables_fit():
-    assert FIELDS["model.encoder"].choices == tuple(networks.ENCODERS)
+    assert FIELDS["model.encoder"].choices == tuple(architectures.ENCODERS)
     depth = len(lite.STRIDES) - 1
     assert all(model(encoder=name).halvings == depth == 5 for name in lite.VARIANTS)
     assert model(depth=3).halvings == 3
@@ -184,7 +185,5 @@ def test_published_statistics_can_be_kept(short, frozen):
 def test_the_field_freezes_the_norms():
     for norms in ("trained", "frozen"):
         config = model(encoder="efficientnet_lite0", encoder_norms=norms)
-        encoder = networks.ENCODERS["efficientnet_lite0"](
-            networks._block_spec(config, None), config
-        )
+        encoder = architectures.build(config).encoder
         assert encoder.frozen_norms == (norms == "frozen")

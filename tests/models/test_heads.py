@@ -34,7 +34,7 @@ def test_attentive_pool_is_the_mean_of_the_weighted_feature(spec, rng):
 
 def test_classifier_reads_every_scale_of_any_size(spec, rng):
     xs = (_feature(rng, 2, 8, 8, 4), _feature(rng, 2, 4, 4, 8), _feature(rng, 2, 6, 6, 4))
-    classifier = Classifier(spec.ops, classes=3, hidden=16, dropout=0.5)
+    classifier = Classifier(spec, classes=3, hidden=16, dropout=0.5)
     init = jax.jit(classifier.init_with_output, static_argnums=2)
     logits, variables = init(jax.random.key(0, impl="rbg"), xs, False)
     chex.assert_shape(logits, (2, 3))
@@ -48,7 +48,7 @@ def test_classifier_reads_every_scale_of_any_size(spec, rng):
 
 def test_classifier_drops_features_in_training_only(spec, rng):
     xs = (_feature(rng, 2, 4, 4, 16),)
-    classifier = Classifier(spec.ops, classes=3, hidden=16, dropout=0.5)
+    classifier = Classifier(spec, classes=3, hidden=16, dropout=0.5)
     variables = classifier.init(jax.random.key(0), xs, False)
     a, b = (
         classifier.apply(variables, xs, True, rngs={"dropout": jax.random.key(k)}) for k in (0, 1)

@@ -3,13 +3,21 @@
 import functools
 
 import chex
+import flax
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from busjax.config import Model
 from busjax.errors import UserError
+from busjax.models import architectures
 from busjax.models import network as networks
+from busjax.models.encoder import ConvEncoder
+from busjax.models.heads import Classifier
+from busjax.models.network import MultiTaskNet
+from busjax.models.unet import UNetDecoder
+from busjax.models.unetpp import UNetPlusPlusDecoder
 
 
 def _image(rng, batch=2, size=16):
@@ -32,8 +40,10 @@ def test_other_sizes_and_channels(build, architecture):
     net = build(architecture)
     outputs = jax.eval_shape(net.evaluate, net.variables, jnp.zeros((3, 20, 24, 1)))
     assert outputs.mask_logits[0].shape == (3, 20, 24, 1)
-    with pytest.raises(AssertionError):
+    with pytest.raises(flax.errors.ScopeParamShapeError):
         jax.eval_shape(net.evaluate, net.variables, jnp.zeros((2, 16, 16, 3)))
+    with pytest.raises(AssertionError):
+        jax.eval_shape(net.evaluate, net.variables, jnp.zeros((2, 16, 16)))
 
 
 def test_bfloat16_stays_close_to_float32(build, architecture, rng):
@@ -104,9 +114,38 @@ def test_deep_supervision_gives_a_mask_per_column(build):
         assert len(jax.eval_shape(net.evaluate, net.variables, image).mask_logits) == 1
 
 
+def test_init_makes_every_parameter_whatever_train_is():
+    """And with a plain key, from modules that are put together by hand."""
+    network = MultiTaskNet(
+        encoder=ConvEncoder(width=4, depth=2),
+        decoder=UNetPlusPlusDecoder(prune=1),
+        classifier=Classifier(hidden=8),
+    )
+    image = jnp.zeros((1, 16, 16, 1))
+    plain = jax.eval_shape(network.init, jax.random.key(0), image)
+    for train in (False, True):
+        init = functools.partial(network.init, train=train)
+        chex.assert_trees_all_equal_shapes(jax.eval_shape(init, jax.random.key(0), image), plain)
+    assert {"mask_1", "mask_2", "encoder", "decoder", "classifier"} == set(plain["params"])
+    assert {"x_0_1", "x_0_2", "x_1_1"} < set(plain["params"]["decoder"])
+    train = functools.partial(network.apply, train=True, mutable=["batch_stats"])
+    outputs, _ = jax.eval_shape(train, plain, image, rngs={"dropout": jax.random.key(1)})
+    assert len(outputs.mask_logits) == 2
+    assert len(jax.eval_shape(network.apply, plain, image).mask_logits) == 1
+
+
+def test_the_defaults_of_modules_are_those_of_the_settings():
+    """One default for each, in `busjax/config`."""
+    made, by_hand = (
+        architectures.build(Model(dtype="float32")),
+        MultiTaskNet(ConvEncoder(), UNetDecoder(), Classifier()),
+    )
+    assert made == by_hand
+
+
 def test_deep_supervision_can_be_left_out(config):
     config = config.but(model={"name": "unetpp", "deep_supervision": False})
-    network, image = networks.build(config.model), jnp.zeros((2, 16, 16, 1))
+    network, image = architectures.build(config.model), jnp.zeros((2, 16, 16, 1))
     rngs = {"params": jax.random.key(0), "dropout": jax.random.key(1)}
     init = functools.partial(network.init_with_output, train=True)
     outputs, variables = jax.eval_shape(init, rngs, image)
@@ -116,7 +155,7 @@ def test_deep_supervision_can_be_left_out(config):
 
 def test_dropout_only_in_training(config, rng):
     config = config.but(model={"dropout": 0.5, "depth": 1})
-    network = networks.build(config.model)
+    network = architectures.build(config.model)
     image = _image(rng)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(functools.partial(network.init, train=True))(rngs, image)

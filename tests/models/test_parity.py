@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.models import network as networks
+from busjax.models import architectures
 
 
 def _outputs_and_gradients(network, variables, image):
@@ -43,7 +43,7 @@ def test_reference_and_cpu_agree(config, fields, rng):
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     found = {}
     for ops in ("reference", "cpu"):
-        network = networks.build(config.model.but(ops=ops))
+        network = architectures.build(config.model.but(ops=ops))
         if not found:
             variables = jax.jit(network.init, static_argnums=2)(rngs, image, True)
         found[ops] = _outputs_and_gradients(network, variables, image)

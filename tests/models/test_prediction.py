@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.models import network as networks
-from busjax.models import prediction
+from busjax.models import architectures, prediction
 from busjax.models.network import Outputs
 from busjax.models.prediction import FLIPS, Calibration, Ensemble
 from busjax.ops.cpu import batch
@@ -60,15 +59,14 @@ def test_members_are_averaged(build, rng):
     assert np.abs(each[0].mask - each[1].mask).max() > 1e-3
 
 
-def test_calibration_by_hand(build):
+def test_calibration_by_hand():
     """A pixel at the threshold comes to 0.5; the temperature divides the logits."""
-    network = build("unet").network
     logits = jnp.array([[1.0, -2.0, 0.5]])
     said = [
         Outputs((jax.scipy.special.logit(jnp.array([0.2, 0.3, 0.9])).reshape(1, 1, 3, 1),), logits)
     ]
     calibration = Calibration(np.float32(0.3), np.float32(2.0))
-    found = prediction.delivered(network, said, calibration)
+    found = prediction.delivered(said, calibration)
     odds = [0.2 / 0.8 / (0.3 / 0.7), 1.0, 0.9 / 0.1 / (0.3 / 0.7)]
     np.testing.assert_allclose(found.mask.ravel(), [o / (1 + o) for o in odds], rtol=1e-5)
     np.testing.assert_allclose(found.classes, jax.nn.softmax(logits / 2), rtol=1e-5)
@@ -87,7 +85,7 @@ def test_shifting_keeps_the_ends_and_the_order():
 def test_on_a_cpu_a_batch_is_read_in_parts(build, rng, monkeypatch):
     monkeypatch.setattr(batch, "_CORE_BYTES", 1)
     net, image = build("unet"), _image(rng)
-    on_cpu = networks.build(net.network.model.but(ops="cpu"))
+    on_cpu = architectures.build(net.model.but(ops="cpu"))
     ensemble = Ensemble((net.variables,))
     predict = jax.jit(functools.partial(prediction.predict, on_cpu)).lower(ensemble, image)
     assert "stablehlo.while" in predict.as_text()

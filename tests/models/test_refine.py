@@ -7,8 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.models import network as networks
-from busjax.models import prediction
+from busjax.models import architectures, prediction
 from busjax.models.refine import refine
 
 MASK = np.full((3, 2, 2, 1), 0.8, np.float32)
@@ -56,14 +55,14 @@ def test_only_both_moves_the_class(mode):
     np.testing.assert_array_equal(refine(0 * MASK, CLASSES, mode, 2)[1], CLASSES)
 
 
-@pytest.mark.parametrize("name", networks.ARCHITECTURES)
+@pytest.mark.parametrize("name", architectures.DECODERS)
 def test_every_architecture_delivers_a_black_mask_for_normal(config, name, rng):
-    config = config.but(model={"name": name, "refine": "hard", "depth": 1})
-    network = networks.build(config.model)
+    config = config.but(model={"name": name, "depth": 1})
+    network = architectures.build(config.model)
     image = jnp.asarray(rng.random((2, 16, 16, 1)), jnp.float32)
     rngs = {"params": jax.random.key(0, impl="rbg"), "dropout": jax.random.key(1)}
     variables = jax.jit(functools.partial(network.init, train=True))(rngs, image)
-    predict = jax.jit(functools.partial(prediction.predict, network))
+    predict = jax.jit(functools.partial(prediction.predict, network, refinement="hard"))
     logits = variables["params"]["classifier"]["logits"]
     for bias, black in (([0.0, 0.0, 100.0], True), ([100.0, 0.0, 0.0], False)):
         logits["bias"] = jnp.array(bias)

@@ -24,7 +24,7 @@ def features():
 
 @pytest.fixture(scope="module")
 def decoder(features):
-    spec = BlockSpec(reference, "batch", 2, 0.9, 0.1, 0.0, "transposed")
+    spec = BlockSpec(reference, activation_slope=0.1)
     decoder = UNetPlusPlusDecoder(spec)
     variables = jax.jit(decoder.init, static_argnums=2)(jax.random.key(0), features, True)
     return jax.jit(decoder.apply, static_argnums=2), variables

@@ -8,6 +8,7 @@ import pytest
 
 from busjax.models.network import Outputs
 from busjax.training import losses
+from busjax.training.losses import LossWeights
 
 SURE = 50.0  # a logit whose sigmoid is 1 in float32
 
@@ -47,34 +48,27 @@ def test_binary_cross_entropy_by_hand():
     np.testing.assert_allclose(losses.binary_cross_entropy(logits, mask), [expected], rtol=1e-5)
 
 
-def test_cross_entropy_and_smoothing_by_hand(config):
+def test_cross_entropy_and_smoothing_by_hand():
     logits, label = jnp.log(jnp.array([[0.7, 0.2, 0.1]])), jnp.array([0])
-    found = losses.classification_loss(logits, label, config.loss)
+    found = losses.cross_entropy(logits, label)
     np.testing.assert_allclose(found, [-np.log(0.7)], rtol=1e-5)
-    # the target becomes (0.8, 0.1, 0.1)
-    config = config.but(loss={"label_smoothing": 0.3})
     expected = -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1))
-    found = losses.classification_loss(logits, label, config.loss)
+    found = losses.cross_entropy(logits, label, 0.3)  # the target becomes (0.8, 0.1, 0.1)
     np.testing.assert_allclose(found, [expected], rtol=1e-5)
 
 
-def test_focal_loss_by_hand(config):
-    config = config.but(loss={"classifier": "focal"})
+def test_focal_loss_by_hand():
     logits, label = jnp.log(jnp.array([[0.7, 0.2, 0.1], [0.7, 0.2, 0.1]])), jnp.array([0, 2])
     expected = [-(0.3**2) * np.log(0.7), -(0.9**2) * np.log(0.1)]
-    found = losses.classification_loss(logits, label, config.loss)
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-    config = config.but(loss={"focal_gamma": 0.0})
-    found = losses.classification_loss(logits, label, config.loss)
+    np.testing.assert_allclose(losses.focal_loss(logits, label), expected, rtol=1e-5)
+    found = losses.focal_loss(logits, label, gamma=0.0)
     np.testing.assert_allclose(found, [-np.log(0.7), -np.log(0.1)], rtol=1e-5)
 
 
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_focal_loss_has_a_gradient_where_it_is_sure(config, gamma):
-    config = config.but(loss={"classifier": "focal", "focal_gamma": gamma})
-
+def test_focal_loss_has_a_gradient_where_it_is_sure(gamma):
     def loss(logits):
-        return losses.classification_loss(logits, jnp.array([0]), config.loss).sum()
+        return losses.focal_loss(logits, jnp.array([0]), gamma).sum()
 
     assert jnp.isfinite(jax.grad(loss)(jnp.array([[100.0, 0.0, 0.0]]))).all()
 
@@ -85,34 +79,34 @@ def test_deep_supervision_weights_by_hand():
     np.testing.assert_allclose(losses.deep_supervision_weights(4), expected, rtol=1e-6)
 
 
-def test_terms_weigh_the_masks_of_deep_supervision(config, rng):
+def test_terms_weigh_the_masks_of_deep_supervision(rng):
     masks = tuple(jnp.asarray(rng.standard_normal((2, 4, 4, 1)), jnp.float32) for _ in range(2))
     target = jnp.asarray(rng.random((2, 4, 4, 1)) > 0.5, jnp.float32)
     outputs = Outputs(masks, jnp.zeros((2, 3)))
-    terms = losses.loss_terms(outputs, target, jnp.array([0, 1]), config.loss)
+    terms = losses.loss_terms(outputs, target, jnp.array([0, 1]))
     assert sorted(terms) == ["bce", "classification", "dice"]
     assert all(term.shape == (2,) for term in terms.values())
     first, second = (losses.dice_loss(logits, target) for logits in masks)
     np.testing.assert_allclose(terms["dice"], 2 / 3 * first + 1 / 3 * second, rtol=1e-5)
 
 
-def test_combine_with_fixed_weights(config):
-    config = config.but(loss={"dice": 2.0, "bce": 3.0, "segmentation": 0.5, "classification": 0.25})
+def test_combine_with_fixed_weights():
+    weights = LossWeights(dice=2.0, bce=3.0, segmentation=0.5, classification=0.25)
     terms = {name: jnp.array([value]) for name, value in
              (("dice", 0.1), ("bce", 0.2), ("classification", 0.4))}  # fmt: skip
-    found = losses.combine(terms, config.loss, {})
+    found = losses.combine(terms, weights)
     np.testing.assert_allclose(found, [0.5 * (0.2 + 0.6) + 0.25 * 0.4], rtol=1e-6)
 
 
-def test_combine_with_learnt_weights(config):
+def test_combine_with_learnt_weights():
     terms = {"dice": jnp.array([0.1]), "bce": jnp.array([0.2]), "classification": jnp.array([0.8])}
     s = losses.initial_uncertainties()
     assert sorted(s) == ["classification", "segmentation"]
-    np.testing.assert_allclose(losses.combine(terms, config.loss, s), [0.3 + 0.5 * 0.8], rtol=1e-6)
+    np.testing.assert_allclose(losses.combine(terms, uncertainties=s), [0.3 + 0.5 * 0.8], rtol=1e-6)
     s = {"segmentation": jnp.array(1.0), "classification": jnp.array(-1.0)}
     expected = np.exp(-1) * 0.3 + 1 + np.exp(1) * 0.4 - 1
-    np.testing.assert_allclose(losses.combine(terms, config.loss, s), [expected], rtol=1e-6)
+    np.testing.assert_allclose(losses.combine(terms, uncertainties=s), [expected], rtol=1e-6)
     # At its best, exp(s) is the task's loss.
-    gradient = jax.grad(lambda s: losses.combine(terms, config.loss, s).sum())
+    gradient = jax.grad(lambda s: losses.combine(terms, uncertainties=s).sum())
     best = {"segmentation": jnp.log(0.3), "classification": jnp.log(0.4)}
     assert optax.tree.norm(gradient(best)) < 1e-6

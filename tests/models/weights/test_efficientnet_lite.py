@@ -52,7 +52,7 @@ def spec_of_encoders():
     from busjax.models.blocks import BlockSpec
     from busjax.ops import reference
 
-    return BlockSpec(reference, "batch", 2, 0.9, 0.0, 0.0, "transposed")
+    return BlockSpec(reference)
 
 
 def photograph(name):

@@ -42,7 +42,7 @@ def features_of_peer(variant, image):
 
 
 def features_of_ours(ops, variant, image):
-    spec = BlockSpec(ops, "batch", 2, 0.9, 0.0, 0.0, "transposed")
+    spec = BlockSpec(ops)
     module = lite.EfficientNetLite(spec, variant, 4, jnp.float32)
     init = functools.partial(module.init, train=False)
     shapes = jax.eval_shape(init, jax.random.key(0), image)
