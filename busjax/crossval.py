@@ -7,14 +7,15 @@ from typing import Any
 
 from etils import epath
 
-from busjax import files, run
+from busjax import files, processes, run
 from busjax.config import FREE, Config
 from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import model_card, results, scores, study
-from busjax.training import configuration, lock, members, processes
+from busjax.evaluation import model_card, scores, study
+from busjax.runs import configuration, lock, results
+from busjax.runs.variables import member_folders
 
 
 def cross_validate(config: Config, workdir: epath.Path) -> None:
@@ -89,7 +90,7 @@ def _chosen(config: Config) -> list[int]:
 
 def _of_fold(config: Config, index: int) -> Config:
     """The configuration of one fold, which says which one it is."""
-    folders = [files.locate(name) for name in members.folders(config.inference)]
+    folders = [files.locate(name) for name in member_folders(config.inference)]
     averaged = ",".join(
         str(_folder(folder, index) if study.is_crossval(folder) else folder) for folder in folders
     )

@@ -96,8 +96,7 @@ def _run() -> None:
             f"--evaluation={name} must be letters, digits, '.', '-' and '_', with --mode=evaluate"
         )
     # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
-    from busjax import compilation
-    from busjax.training import processes
+    from busjax import compilation, processes
 
     coordinator = _COORDINATOR.value or os.environ.get("BUSJAX_COORDINATOR")
     count = _whole(_PROCESSES.value, "BUSJAX_PROCESSES")
@@ -187,7 +186,7 @@ def _with_saved_config(argv: list[str]) -> list[str]:
     workdir = given.get("--workdir")
     if given.get("--mode") != "evaluate" or "--config" in given or workdir is None:
         return argv
-    saved = Path(__file__).parent / "training" / "configuration.py"
+    saved = Path(__file__).parent / "runs" / "configuration.py"
     return [argv[0], f"--config={saved}:{workdir}", *argv[1:]]
 
 

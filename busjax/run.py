@@ -10,16 +10,16 @@ from typing import Any
 
 from etils import epath
 
-from busjax import files
+from busjax import files, processes
 from busjax.config import FREE, INFERENCE, PATHS, Config, differing
 from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import external, results
+from busjax.evaluation import external
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
-from busjax.training import checkpoint, configuration, lock, processes
+from busjax.runs import checkpoint, configuration, lock, results
 from busjax.training.loop import train
 
 _SECONDS_TO_APPEAR = 60

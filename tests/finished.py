@@ -3,7 +3,7 @@
 import json
 from contextlib import closing
 
-from busjax.training.checkpoint import Checkpoints
+from busjax.runs.checkpoint import Checkpoints
 from busjax.training.program import Program
 
 

@@ -15,8 +15,8 @@ from busjax import crossval, run
 from busjax.config import Config
 from busjax.data import splits
 from busjax.errors import UserError
-from busjax.evaluation import results, study
-from busjax.training import configuration
+from busjax.evaluation import study
+from busjax.runs import configuration, results
 from tests.evaluation.test_external import write_busi
 
 

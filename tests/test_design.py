@@ -1,6 +1,7 @@
 """The direction of imports and the sizes that docs/design.md promises."""
 
 import ast
+import graphlib
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,14 @@ ROOT = Path(__file__).parent.parent
 # From those who know nothing to those who know all; a layer imports itself and what is above it.
 LAYERS = [
     "busjax.errors busjax.classes busjax.files busjax.logs busjax.allocator busjax.components "
-    "busjax.cache busjax.processor busjax.compilation busjax.waiting",
+    "busjax.cache busjax.processor busjax.compilation busjax.waiting busjax.processes busjax.flat",
     "busjax.config",
     "configs",
     "busjax.data",
     "busjax.ops",
     "busjax.models",
     "busjax.metrics",
+    "busjax.runs",
     "busjax.training",
     "busjax.evaluation",
     "busjax.inference",
@@ -30,6 +32,7 @@ FORBIDDEN = {
     "busjax.ops": "busjax.data flax",
     "busjax.models": "busjax.data",
     "busjax.metrics": "busjax.data busjax.ops busjax.models jax flax",
+    "busjax.runs": "busjax.data busjax.ops busjax.models flax optax",
     "busjax.config": "busjax.files jax flax numpy",
     "configs": "jax numpy",
     "launch": "busjax configs jax",
@@ -79,6 +82,30 @@ def test_nothing_imports_upwards_or_what_it_must_not_know(path):
         for package, forbidden in FORBIDDEN.items():
             if within(module, package):
                 assert not any(within(imported, name) for name in forbidden.split()), imported
+
+
+def graph():
+    """Of each module of ours, those that it imports, wherever in it.
+
+    'from a import b' is an import of a.b where there is such a module, of a where there is none.
+    """
+    known = {module_of(path) for path in SOURCES}
+    found = {module_of(path): set() for path in SOURCES}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found[module_of(path)] |= known & {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                whole = [f"{node.module}.{alias.name}" for alias in node.names]
+                names = {name if name in known else node.module for name in whole}
+                found[module_of(path)] |= known & names
+    return found
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graphlib.TopologicalSorter(graph()).prepare()
+    with pytest.raises(graphlib.CycleError):  # what such a circle would look like
+        graphlib.TopologicalSorter({**graph(), "busjax.errors": {"busjax.main"}}).prepare()
 
 
 def test_every_file_has_a_layer():

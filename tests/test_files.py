@@ -20,9 +20,8 @@ from orbax.checkpoint._src.path import gcs_utils
 
 from busjax import files, run
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.evaluation.report.page import write_report
-from busjax.training import configuration
+from busjax.runs import configuration, results
 from tests.finished import untimed_history
 
 RUN = "gs://bucket/folder/run"

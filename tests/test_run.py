@@ -19,10 +19,9 @@ from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.models.prediction import Ensemble
-from busjax.training import configuration
-from busjax.training.checkpoint import Checkpoints
+from busjax.runs import configuration, results
+from busjax.runs.checkpoint import Checkpoints
 from busjax.training.program import Program
 from tests.finished import final_state, untimed_history
 

@@ -19,8 +19,8 @@ from busjax import files
 from busjax.data.curation import read_list
 from busjax.errors import UserError, tell
 from busjax.evaluation import study
-from busjax.evaluation.rows import ImageRow
 from busjax.metrics import bootstrap
+from busjax.runs.rows import ImageRow
 
 _SCORES: dict[str, Callable[[ImageRow], float]] = {
     "Dice": lambda row: row.dice,

@@ -11,19 +11,21 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from busjax import components, files
+from busjax import components, files, processes
 from busjax.config import Config
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
-from busjax.evaluation import calibrate, external, provenance, results
-from busjax.evaluation.rows import ImageRow, make_rows
+from busjax.evaluation import calibrate, external, provenance
 from busjax.metrics import boundary, detection, segmentation
 from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
-from busjax.training import members, parallel, processes
-from busjax.training.checkpoint import restore_best
+from busjax.runs import results
+from busjax.runs.checkpoint import restore_best
+from busjax.runs.rows import ImageRow, make_rows
+from busjax.runs.variables import member_folders, member_variables
+from busjax.training import parallel
 from busjax.training.program import Program
 
 
@@ -108,7 +110,7 @@ def _program(config: Config) -> tuple[Program, Config]:
 
 def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list[Any]:
     """The other members of the ensemble, none of which may know the images to be tested on."""
-    folders = members.folders(config.inference)
+    folders = member_folders(config.inference)
     if folders:
         every = records.digests(source)
         tested = {id: every[id] for id in ids}
@@ -118,7 +120,7 @@ def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list
                 f"config.inference.members: '{folder}' was trained or chosen on {known} of the "
                 f"{len(ids)} images to be tested: average runs of the same split"
             )
-    return members.of_same_network(config, folders)
+    return member_variables(config, folders)
 
 
 def _calibration(

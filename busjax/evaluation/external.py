@@ -10,8 +10,7 @@ from busjax.config import FIELDS, Config
 from busjax.data import records, splits
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.training import configuration
+from busjax.runs import configuration, results
 
 # Fields that tell of other images, not of the network that reads them.
 DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.image_size"}

@@ -13,8 +13,8 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.data import splits
-from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
+from busjax.runs.finished import Run, read_run
 
 FILE = "MODEL_CARD.md"
 _BY_CLASS = {"images": "n", "Dice": "dice", "IoU": "iou", "sensitivity": "sensitivity",

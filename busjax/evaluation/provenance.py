@@ -19,7 +19,7 @@ from busjax.config import Config
 from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.models.architectures import activation_dtype
-from busjax.training import members
+from busjax.runs.variables import member_folders
 
 _PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
@@ -69,7 +69,7 @@ def _options(config: Config) -> str:
     """The options of the inference in words; of an ensemble its size, for its folders are many."""
     told = {
         **dataclasses.asdict(config.inference),
-        "members": 1 + len(members.folders(config.inference)),
+        "members": 1 + len(member_folders(config.inference)),
     }
     return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from busjax.evaluation import results
-from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import SHARED, Study
 from busjax.metrics import bootstrap, details
 from busjax.metrics.calibration import fit_temperature, scale
+from busjax.runs import results
+from busjax.runs.rows import ImageRow
 
 # Facts that are told of each fold.
 _TOLD = ("checkpoint_epoch", "checkpoint_step", "commit", "device", "date")

@@ -12,11 +12,11 @@ from etils import epath
 
 from busjax.config import FREE, Config
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.evaluation.rows import ImageRow
-from busjax.evaluation.run_folder import read_config, read_history
 from busjax.files import PathLike
-from busjax.training.configuration import FOLD
+from busjax.runs import history, results
+from busjax.runs.configuration import FOLD
+from busjax.runs.finished import read_config
+from busjax.runs.rows import ImageRow
 
 # Facts of an evaluation that all folds must share.
 SHARED = ("source", "description", "refine", "inference")
@@ -128,7 +128,7 @@ def histories(one: Study) -> list[list[dict[str, Any]]]:
     """
     folder = epath.Path(one.folder)
     runs = [folder if f.index is None else folder / fold_name(f.index) for f in one.folds]
-    return [read_history(run / "history.jsonl") for run in runs]
+    return [history.read(run) for run in runs]
 
 
 def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:

@@ -32,10 +32,10 @@ from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError, tell
-from busjax.evaluation import results
 from busjax.inference import NOTE, load
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
+from busjax.runs import results
 
 FOLDER = "export"
 TOLERANCE = 1e-4

@@ -22,8 +22,9 @@ from busjax.inference import lesions
 from busjax.inference.lesions import Box
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
-from busjax.training import configuration, members
-from busjax.training.checkpoint import restore_best
+from busjax.runs import configuration
+from busjax.runs.checkpoint import restore_best
+from busjax.runs.variables import member_folders, member_variables
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
@@ -78,10 +79,10 @@ class Predictor:
         compilation.keep()
         workdir = locate(run)
         self.config = _with(configuration.load(workdir), inference)
-        self.step, variables, _ = restore_best(workdir, self.config)
-        runs = (*others, *members.folders(self.config.inference))
+        self.step, own, _ = restore_best(workdir, self.config)
+        runs = (*others, *member_folders(self.config.inference))
         self.ensemble = Ensemble(
-            (variables, *members.of_same_network(self.config, runs)),
+            (own, *member_variables(self.config, runs)),
             calibrate.load(workdir, self.config.inference),
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)

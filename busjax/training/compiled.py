@@ -12,10 +12,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from busjax import waiting
+from busjax import processes, waiting
 from busjax.models import architectures
 from busjax.models.prediction import Ensemble
-from busjax.training import optim, parallel, processes, steps
+from busjax.training import optim, parallel, steps
 from busjax.training.hyperparameters import Form, Hyperparameters
 from busjax.training.steps import AXIS, TrainState
 

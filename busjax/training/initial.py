@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from busjax.config import Model, Train
+from busjax.config import Config, Model, Train
 from busjax.errors import UserError
 from busjax.models import weights
-from busjax.training import members
+from busjax.runs.variables import best_variables
+from busjax.training.program import Program
+from busjax.training.steps import TrainState
 
 _NAMED = 6  # tensors that a message names, at most
 
@@ -28,6 +30,21 @@ class Taken:
         more = f" and {len(self.left) - _NAMED} more" if len(self.left) > _NAMED else ""
         drawn = f"; drawn anew ({len(self.left)}): {named}{more}" if self.left else ""
         return f"{self.count} tensors of step {self.step} taken over{drawn}"
+
+
+def start(program: Program, config: Config) -> TrainState:
+    """The state at step 0: drawn, then with what `config` takes over from elsewhere.
+
+    Raises:
+        UserError: published weights or the run to start from are missing, or do not fit.
+    """
+    variables = program.draw()
+    if config.model.encoder_weights:
+        variables = with_encoder(variables, config.model)
+    if config.train.init_from:
+        variables, taken = from_run(variables, config.train)
+        print(f"from {config.train.init_from}: {taken}", flush=True)
+    return program.init_state(variables)
 
 
 def with_encoder(variables: Any, model: Model) -> Any:
@@ -57,7 +74,7 @@ def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
     Raises:
         UserError: there is no such run, or it has nothing that fits.
     """
-    step, found = members.variables(train.init_from)
+    step, found = best_variables(train.init_from)
     counted: list[str] = []
     left: list[str] = []
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
+from busjax import processes
 from busjax.config import Config
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
@@ -17,11 +18,11 @@ from busjax.errors import Preempted, UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.models.prediction import Ensemble
-from busjax.training import parallel
-from busjax.training.checkpoint import CONFIG, Checkpoints
+from busjax.runs.checkpoint import CONFIG, Checkpoints
+from busjax.runs.history import History
+from busjax.training import initial, parallel
 from busjax.training.console import Console
 from busjax.training.epoch import Epoch
-from busjax.training.history import History
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
@@ -72,7 +73,7 @@ class _Training:
             # Not before: two threads of Python would wait for each other.
             self._program.compile_ahead()
         step = self._step()
-        self._history = History(workdir, self.done + 1, step)
+        self._history = History(workdir, self.done + 1, step, processes.is_first())
         stack.callback(self._history.close)
         self._console = Console(epochs, self._steps * epochs, step, batch_size)
         stack.callback(self._console.close)
@@ -84,7 +85,7 @@ class _Training:
         """From the latest checkpoint, if any."""
         step = self._checkpoints.latest_step()
         if step is None:
-            return self._program.init_state(), 0, Epoch()
+            return initial.start(self._program, self._config), 0, Epoch()
         target = self._program.abstract_state()
         state, data = self._checkpoints.restore(step, target, self._config)
         self._batches.set_state(data["iterator"])

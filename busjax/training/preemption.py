@@ -8,7 +8,7 @@ from types import FrameType
 
 from jax.experimental import multihost_utils
 
-from busjax.training import processes
+from busjax import processes
 
 
 class Watch:

@@ -10,9 +10,10 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
+from busjax import flat, processes
 from busjax.config import Config
 from busjax.models.prediction import Ensemble
-from busjax.training import flat, initial, parallel, processes
+from busjax.training import parallel
 from busjax.training.compiled import compiled
 from busjax.training.hyperparameters import Hyperparameters, form_of, hyperparameters_of
 from busjax.training.steps import TrainState
@@ -81,20 +82,14 @@ class Program:
         """The hyperparameters that the train step takes; the evaluation step takes its `loss`."""
         return self._numbers
 
-    def init_state(self) -> TrainState:
-        """The state at step 0, on all devices; the same for the same `config.seed`.
-
-        Raises:
-            UserError: published weights or the run to start from are missing, or do not fit.
-        """
-        config = self._config
+    def draw(self) -> Any:
+        """The initial variables of the network, as numpy arrays; the same for the same seed."""
         with processes.waiting_for("compiling what draws the initial weights"):
-            variables = jax.device_get(self._compiled.draw(self._numbers.seed))
-        if config.model.encoder_weights:
-            variables = initial.with_encoder(variables, config.model)
-        if config.train.init_from:
-            variables, taken = initial.from_run(variables, config.train)
-            print(f"from {config.train.init_from}: {taken}", flush=True)
+            return jax.device_get(self._compiled.draw(self._numbers.seed))
+
+    def init_state(self, variables: Any = None) -> TrainState:
+        """The state at step 0, on all devices, of these variables; None: as they are drawn."""
+        variables = self.draw() if variables is None else variables
         return parallel.replicate(self._compiled.state(variables, self._numbers), self.mesh)
 
     def train_step(

@@ -15,11 +15,12 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from busjax import flat
 from busjax.models import prediction
 from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.prediction import Ensemble
 from busjax.ops.interface import Array
-from busjax.training import flat, losses, optim
+from busjax.training import losses, optim
 from busjax.training.hyperparameters import Form, Hyperparameters
 from busjax.training.losses import LossWeights
 

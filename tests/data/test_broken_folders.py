@@ -22,7 +22,7 @@ from busjax.data.busi import BusiSource
 from busjax.data.curation import read_list
 from busjax.data.table import TableSource
 from busjax.errors import UserError
-from busjax.evaluation.rows import from_csv
+from busjax.runs.rows import from_csv
 
 NAMES = ("benign (1)", "benign (2)", "malignant (1)", "normal (1)")
 TARGETS = ("benign/benign (1).png", "benign/benign (1)_mask.png", "normal/normal (1).png")

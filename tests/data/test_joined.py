@@ -10,7 +10,7 @@ from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.errors import UserError
-from busjax.evaluation import results
+from busjax.runs import results
 
 
 @pytest.fixture

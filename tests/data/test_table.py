@@ -13,8 +13,7 @@ from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.training import configuration
+from busjax.runs import configuration, results
 
 BUS_BRA = {
     "source": "table",

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from busjax.evaluation import results
-from busjax.evaluation.rows import make_rows
 from busjax.metrics.segmentation import PixelCounts
+from busjax.runs import results
+from busjax.runs.rows import make_rows
 
 
 def _write_fold(folder, seed=0, ids=None, name="unet", facts=(), **config):

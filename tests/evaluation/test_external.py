@@ -15,8 +15,7 @@ from busjax import run
 from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.training import configuration
+from busjax.runs import configuration, results
 
 ROOT = Path(__file__).parent.parent.parent
 

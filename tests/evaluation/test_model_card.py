@@ -6,7 +6,8 @@ import pytest
 
 from busjax.data import splits
 from busjax.errors import UserError
-from busjax.evaluation import model_card, results
+from busjax.evaluation import model_card
+from busjax.runs import results
 from tests.evaluation.test_report import write_run
 
 

@@ -13,9 +13,8 @@ from busjax.config import Config
 from busjax.data import splits
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.metrics import calibration
-from busjax.training import configuration
+from busjax.runs import configuration, results
 
 
 @pytest.fixture(scope="module")

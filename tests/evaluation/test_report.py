@@ -13,13 +13,13 @@ import pytest
 from PIL import Image
 
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.evaluation.report import cases
 from busjax.evaluation.report.__main__ import main
 from busjax.evaluation.report.page import BANNER, write_report
-from busjax.evaluation.rows import make_rows
-from busjax.evaluation.run_folder import read_run
 from busjax.metrics.segmentation import count_pixels
+from busjax.runs import results
+from busjax.runs.finished import read_run
+from busjax.runs.rows import make_rows
 from configs import unetpp
 
 SIDE = 16
@@ -220,7 +220,7 @@ def test_incomplete_folder_is_one_line(run_folder, capsys, name):
 
 @pytest.mark.parametrize("name", ["config.json", "history.jsonl"])
 def test_broken_files_are_one_line(run_folder, capsys, name):
-    (run_folder / name).write_text("{\n")
+    (run_folder / name).write_text("{\n{\n")
     assert main([str(run_folder)]) == 1
     assert re.search(rf"{name}.*: not JSON", capsys.readouterr().err)
 

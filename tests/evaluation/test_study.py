@@ -8,9 +8,10 @@ import pytest
 
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.evaluation import results, scores, study
-from busjax.evaluation.rows import to_csv
+from busjax.evaluation import scores, study
 from busjax.metrics import calibration
+from busjax.runs import results
+from busjax.runs.rows import to_csv
 
 
 def test_a_run_is_a_study_of_its_own(write_fold, tmp_path):

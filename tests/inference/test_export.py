@@ -17,10 +17,10 @@ from etils import epath
 
 from busjax.config import Config
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.inference import export
 from busjax.models import architectures
 from busjax.models.prediction import Ensemble
+from busjax.runs import results
 
 ROOT = Path(__file__).parent.parent.parent
 HAS_ONNX = importlib.util.find_spec("jax2onnx") is not None

@@ -9,9 +9,8 @@ import busjax
 from busjax.classes import CLASSES
 from busjax.data.phantom import PhantomSource
 from busjax.errors import UserError
-from busjax.evaluation import results
 from busjax.inference import load as inference
-from busjax.training import configuration
+from busjax.runs import configuration, results
 
 
 @pytest.fixture(scope="module")

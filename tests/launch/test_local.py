@@ -224,7 +224,7 @@ def free_job():
 def test_slurm_is_detected(environment):
     """Two tasks of a job, as srun would start them on this machine."""
     code = (
-        "from busjax.training import processes; processes.join(processes.Place(), 60);"
+        "from busjax import processes; processes.join(processes.Place(), 60);"
         "import jax; print(jax.process_index(), jax.process_count(), flush=True)"
     )
     place = {

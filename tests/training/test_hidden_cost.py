@@ -10,9 +10,9 @@ import pytest
 from etils import epath
 
 from busjax import crossval, waiting
+from busjax.runs.history import read
 from busjax.training import loop, program
 from busjax.training.epoch import Epoch
-from busjax.training.history import read
 
 COMPILED = re.compile(r"Compiling jit\((\w+)\)")
 

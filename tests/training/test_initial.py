@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from busjax.errors import UserError
-from busjax.training import configuration
-from busjax.training.checkpoint import restore_best
+from busjax.runs import configuration
+from busjax.runs.checkpoint import restore_best
+from busjax.training import initial
 from busjax.training.program import Program
 
 
@@ -22,7 +23,7 @@ def learnt(run_folder):
 
 
 def started(config):
-    return jax.device_get(Program(config, 10).init_state())
+    return jax.device_get(initial.start(Program(config, 10), config))
 
 
 def drawn(config):

@@ -13,11 +13,13 @@ import numpy as np
 import orbax.checkpoint as ocp
 import pytest
 
+from busjax import flat
 from busjax.data.phantom import PhantomSource
 from busjax.data.splits import draw_split
 from busjax.errors import Preempted, UserError
-from busjax.training import checksums, flat, loop
-from busjax.training.checkpoint import FOLDER, Checkpoints, restore_best
+from busjax.runs import checksums
+from busjax.runs.checkpoint import FOLDER, Checkpoints, restore_best
+from busjax.training import loop
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from tests.finished import final_state, untimed_history

@@ -8,7 +8,8 @@ import numpy as np
 import optax
 import pytest
 
-from busjax.training import flat, optim
+from busjax import flat
+from busjax.training import optim
 from busjax.training.hyperparameters import form_of, hyperparameters_of
 
 

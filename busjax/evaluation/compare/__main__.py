@@ -13,9 +13,10 @@ from etils import epath
 
 from busjax import files
 from busjax.errors import UserError, tell
-from busjax.evaluation import results, study
+from busjax.evaluation import study
 from busjax.evaluation.compare import charts, page, picture, published
 from busjax.evaluation.study import Study
+from busjax.runs import results
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
-from busjax.evaluation import results, scores
+from busjax.evaluation import scores
 from busjax.evaluation.compare import charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.compare.tables import Table
@@ -17,6 +17,7 @@ from busjax.evaluation.report.drawing import embedded
 from busjax.evaluation.report.style import STYLE
 from busjax.evaluation.report.tables import definition_list, matrix_table
 from busjax.evaluation.study import Study
+from busjax.runs import results
 
 _STYLE = """
 main { max-width: 1400px; }

@@ -9,9 +9,9 @@ import numpy as np
 
 from busjax.errors import UserError
 from busjax.evaluation import scores
-from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
 from busjax.metrics import bootstrap
+from busjax.runs.rows import ImageRow
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,10 +13,11 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.evaluation import results, study
+from busjax.evaluation import study
 from busjax.evaluation.report.charts import MUTED, style
-from busjax.evaluation.rows import ImageRow
 from busjax.evaluation.study import Study
+from busjax.runs import results
+from busjax.runs.rows import ImageRow
 
 _SIDE = 1.35  # inches of an image
 

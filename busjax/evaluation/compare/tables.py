@@ -9,10 +9,10 @@ from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
-from busjax.evaluation import results
 from busjax.evaluation.compare.paired import Difference
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.study import Study
+from busjax.runs import results
 
 COLUMNS = {
     "Dice": "dice_average",

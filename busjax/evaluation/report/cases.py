@@ -16,9 +16,9 @@ from busjax.classes import CLASSES
 from busjax.evaluation.report import drawing
 from busjax.evaluation.report.charts import MUTED, style
 from busjax.evaluation.report.drawing import PREDICTION, TRUTH
-from busjax.evaluation.rows import ImageRow
-from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
+from busjax.runs.finished import Run, read_run
+from busjax.runs.rows import ImageRow
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from busjax.classes import CLASSES
-from busjax.evaluation.results import labels_and_probabilities
-from busjax.evaluation.rows import ImageRow
 from busjax.metrics.calibration import BINS, reliability
+from busjax.runs.results import labels_and_probabilities
+from busjax.runs.rows import ImageRow
 
 INK, MUTED, LINE = "#1b2430", "#5b6675", "#dfe4ea"
 CLASS_COLOURS = {"benign": "#2f6fc4", "malignant": "#c4502f", "normal": "#6b7686"}

@@ -9,13 +9,13 @@ from etils import epath
 
 from busjax import files
 from busjax.classes import CLASSES
-from busjax.evaluation import results
 from busjax.evaluation.report import cases, charts, tables
 from busjax.evaluation.report.cases import Case
 from busjax.evaluation.report.drawing import embedded
 from busjax.evaluation.report.style import STYLE
-from busjax.evaluation.run_folder import Run, read_run
 from busjax.files import PathLike
+from busjax.runs import results
+from busjax.runs.finished import Run, read_run
 
 EXTERNAL = "External test: every image of another folder than this network was trained on."
 BANNER = "Trained and tested on synthetic phantoms. These are not BUSI results."

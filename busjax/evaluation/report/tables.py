@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from html import escape
 
 from busjax.classes import CLASSES
-from busjax.evaluation import results
-from busjax.evaluation.rows import ImageRow
-from busjax.evaluation.run_folder import Run
+from busjax.runs import results
+from busjax.runs.finished import Run
+from busjax.runs.rows import ImageRow
 
 _COLUMNS = {  # heading: the score of a class, the score of all images
     "n": ("n_{}", "n_images"),

@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 
 from busjax.errors import UserError
-from busjax.evaluation import results, scores, study
+from busjax.evaluation import scores, study
 from busjax.evaluation.compare import charts, page, paired, picture, published, tables
 from busjax.evaluation.compare.__main__ import main
+from busjax.runs import results
 
 HEAD = "name,source,protocol,dice_average,dice_average_sd"
 

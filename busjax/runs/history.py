@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from etils import epath
 
 from busjax import files
+from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.training import processes
 
 if TYPE_CHECKING:
     from tensorboardX import SummaryWriter
@@ -25,12 +25,18 @@ EVENTS = "tensorboard"
 class History:
     """Writes what each epoch reached; epochs from `first_epoch` on are written anew.
 
-    Of several processes only the first writes.
+    Args:
+        workdir: folder of the run.
+        first_epoch: that comes next.
+        first_step: that was done before it.
+        writes: whether this process writes; of several only one does.
     """
 
-    def __init__(self, workdir: PathLike, first_epoch: int, first_step: int) -> None:
+    def __init__(
+        self, workdir: PathLike, first_epoch: int, first_step: int, writes: bool = True
+    ) -> None:
         self._events: _Events | None = None
-        if not processes.is_first():
+        if not writes:
             return
         self._path = epath.Path(workdir) / FILE
         self._rows = [row for row in read(workdir) if row["epoch"] < first_epoch]
@@ -107,15 +113,27 @@ def _summary_writer(folder: str, purge_step: int | None) -> SummaryWriter:
 
 
 def read(workdir: PathLike) -> list[dict[str, Any]]:
-    """The epochs of a run so far; a last line that was cut short by a kill is left out."""
+    """The epochs of a run so far, in order; none without a history.jsonl.
+
+    An epoch may be there twice after a resume: the last one counts. A last line that was cut short
+    by a kill is left out.
+
+    Raises:
+        UserError: another line is broken.
+    """
     path = epath.Path(workdir) / FILE
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    by_epoch: dict[int, dict[str, Any]] = {}
+    for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return rows
+            row = json.loads(line)
+            by_epoch[row["epoch"]] = row
+        except (ValueError, TypeError, KeyError) as error:
+            if number < len(lines):
+                raise UserError(
+                    f"{path} line {number}: not JSON of an epoch ({error}); mend or remove it"
+                ) from error
+    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.evaluation.rows import ImageRow, from_csv, to_csv
+from busjax.runs.rows import ImageRow, from_csv, to_csv
 from busjax.files import PathLike
 from busjax.metrics import details
 from busjax.metrics.boundary import Distances

@@ -18,7 +18,8 @@ from busjax import files
 from busjax.config import FREE, INFERENCE, Config, differing
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.training import checksums, flat, processes
+from busjax.runs import checksums
+from busjax import flat, processes
 
 FOLDER = "checkpoints"
 CONFIG = "config"

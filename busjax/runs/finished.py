@@ -10,9 +10,9 @@ from etils import epath
 
 from busjax.config import Config, flatten
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.evaluation.results import Predictions
-from busjax.evaluation.rows import ImageRow
+from busjax.runs import history, results
+from busjax.runs.results import Predictions
+from busjax.runs.rows import ImageRow
 from busjax.files import PathLike
 
 
@@ -91,7 +91,7 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     results.check_scores(folder, scores, summary)
     return Run(
         config=read_config(folder),
-        history=read_history(folder / "history.jsonl"),
+        history=history.read(folder),
         rows=rows,
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
@@ -109,16 +109,6 @@ def read_config(directory: PathLike) -> dict[str, Any]:
     if not path.exists():
         raise UserError(f"{path} is missing; give the folder of a run")
     return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
-
-
-def read_history(path: epath.Path) -> list[dict[str, Any]]:
-    """The epochs in order; after a resume an epoch may be there twice, and the last one counts."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    entries = [_parse(line, f"{path} line {number}") for number, line in enumerate(lines, 1)]
-    by_epoch = {entry["epoch"]: entry for entry in entries}
-    return [by_epoch[epoch] for epoch in sorted(by_epoch)]
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:

@@ -15,8 +15,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from busjax.ops.interface import Array
-
 
 class Place(NamedTuple):
     """Where a tensor of the tree stands.
@@ -97,7 +95,7 @@ def is_flat(node: Any) -> bool:
 
 
 def _laid_out(tree: Any, places: tuple[Place, ...]) -> Flat:
-    numbers: Any = jnp if any(isinstance(x, Array) for x in jax.tree.leaves(tree)) else np
+    numbers: Any = jnp if any(isinstance(x, jax.Array) for x in jax.tree.leaves(tree)) else np
     parts: dict[str, list[Any]] = {}
     for path, shape, group in places:
         leaf = tree

@@ -1,4 +1,4 @@
-"""The variables of finished runs, to start from or to average with."""
+"""The variables that finished runs are evaluated with: to predict, to start from, to average."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from busjax.config import FREE, Config, Inference, differing
 from busjax.errors import UserError
 from busjax.files import PathLike, locate
-from busjax.training import configuration
-from busjax.training.checkpoint import restore_best
+from busjax.runs import configuration
+from busjax.runs.checkpoint import restore_best
 
 # Fields of a network that do not change its variables, nor what they mean.
 _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "model.dropout",
@@ -17,7 +17,7 @@ _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "
                "model.batch_norm_momentum"}  # fmt: skip
 
 
-def variables(run: PathLike) -> tuple[int, Any]:
+def best_variables(run: PathLike) -> tuple[int, Any]:
     """The step of a run's best checkpoint, and what it is evaluated with, as numpy arrays.
 
     Raises:
@@ -28,12 +28,12 @@ def variables(run: PathLike) -> tuple[int, Any]:
     return step, found
 
 
-def folders(inference: Inference) -> list[str]:
+def member_folders(inference: Inference) -> list[str]:
     """The runs that `config.inference.members` names."""
     return [name for name in inference.members.split(",") if name]
 
 
-def of_same_network(config: Config, runs: Iterable[PathLike]) -> list[Any]:
+def member_variables(config: Config, runs: Iterable[PathLike]) -> list[Any]:
     """The variables of runs, to be averaged with those of the run of this configuration.
 
     Raises:
@@ -42,7 +42,7 @@ def of_same_network(config: Config, runs: Iterable[PathLike]) -> list[Any]:
     found = []
     for run in runs:
         _check_same_network(config, run)
-        found.append(variables(run)[1])
+        found.append(best_variables(run)[1])
     return found
 
 

@@ -9,7 +9,8 @@ from contextlib import closing
 
 import pytest
 
-from busjax.training import history
+from busjax.errors import UserError
+from busjax.runs import history
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,7 @@ def test_pytorch_is_not_imported_for_the_events(tmp_path):
     fake = tmp_path / "torch.py"
     fake.write_text("raise AssertionError('imported')", encoding="utf-8")
     code = (
-        "import sys; from busjax.training import history; h = history.History(sys.argv[1], 1, 0); "
+        "import sys; from busjax.runs import history; h = history.History(sys.argv[1], 1, 0); "
         "h.append({'epoch': 1, 'step': 1}); h.close(); assert 'torch' not in sys.modules; "
         "import torch"
     )
@@ -70,3 +71,17 @@ def test_pytorch_is_not_imported_for_the_events(tmp_path):
     )  # fmt: skip
     assert run.stderr.splitlines()[-1] == "AssertionError: imported"
     assert list((tmp_path / "run" / history.EVENTS).glob("events.out.tfevents.*"))
+
+
+def test_a_line_cut_short_is_left_out_and_a_broken_one_told(tmp_path):
+    """And of an epoch that is there twice, after a resume, the last one counts."""
+    whole = '{"epoch": 2, "step": 4}\n{"epoch": 1, "step": 2}\n{"epoch": 2, "step": 5}\n'
+    path = tmp_path / history.FILE
+    path.write_text(whole + '{"epoch": 3, "st')
+    assert [row["step"] for row in history.read(tmp_path)] == [2, 5]
+    for broken in ("{", "[]", "{}", "3"):
+        path.write_text(f"{broken}\n{whole}")
+        with pytest.raises(UserError, match=r"history\.jsonl line 1: not JSON of an epoch"):
+            history.read(tmp_path)
+    path.unlink()
+    assert history.read(tmp_path) == []

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
+from busjax import processes
 from busjax.errors import UserError
-from busjax.training import processes
-from busjax.training.processes import Place
+from busjax.processes import Place
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_one_process_alone_is_left_as_it_is(capfd):
 def test_where_no_cluster_is_detected_a_process_is_alone():
     """In a process of its own: JAX joins only before it has touched a device."""
     code = (
-        "from busjax.training import processes; processes.join(processes.Place(), 5);"
+        "from busjax import processes; processes.join(processes.Place(), 5);"
         "assert processes.alone(); print('heard')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,7 +3,7 @@
 import pytest
 from etils import epath
 
-from busjax.training import checksums
+from busjax.runs import checksums
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import pytest
 
 from busjax.config import Config
 from busjax.errors import UserError
-from busjax.training import checksums
-from busjax.training.checkpoint import CONFIG, FOLDER, Checkpoints, restore_best
+from busjax.runs import checksums
+from busjax.runs.checkpoint import CONFIG, FOLDER, Checkpoints, restore_best
 
 
 def _state(value):

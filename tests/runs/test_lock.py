@@ -11,8 +11,8 @@ import time
 import pytest
 from etils import epath
 
-from busjax.training import lock
-from busjax.training.lock import Held, held
+from busjax.runs import lock
+from busjax.runs.lock import Held, held
 
 
 @pytest.fixture

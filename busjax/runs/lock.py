@@ -18,7 +18,7 @@ from etils import epath
 
 from busjax import files
 from busjax.errors import UserError
-from busjax.training import processes
+from busjax import processes
 
 FILE = "run.lock"
 _TAKEN, _LOOKING = "", "looking"

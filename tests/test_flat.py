@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from busjax.training import flat, optim
+from busjax import flat
+from busjax.training import optim
 
 TREE = {
     "encoder": {

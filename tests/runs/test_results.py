@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from busjax.errors import UserError
-from busjax.evaluation import results
-from busjax.evaluation.rows import ImageRow, make_rows
+from busjax.runs import results
+from busjax.runs.rows import ImageRow, make_rows
 from busjax.metrics import boundary, calibration, detection
 from busjax.metrics.segmentation import PixelCounts, count_pixels
 from busjax.metrics.summary import summarise
