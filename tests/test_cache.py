@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from busjax import cache
-from busjax.data.phantom import PhantomSource, kept
+from busjax.data.readers.phantom import PhantomSource, kept
 
 COMPILE = """
 import jax
@@ -103,7 +103,7 @@ def test_phantoms_are_read_as_they_were_made(tmp_path, monkeypatch):
     monkeypatch.setenv(cache.VARIABLE, str(tmp_path))
     assert np.array_equal(PhantomSource(3, 5, 24)[1].image, made.image)
     (file,) = (tmp_path / "phantoms").glob("*/*.bytes")
-    monkeypatch.setattr("busjax.data.phantom.source._phantom", None)
+    monkeypatch.setattr("busjax.data.readers.phantom.source._phantom", None)
     again = PhantomSource(3, 5, 24)[1]
     for field in ("image", "mask"):
         assert np.array_equal(getattr(again, field), getattr(made, field))

@@ -16,8 +16,8 @@ import pytest
 from busjax import run
 from busjax.config import FREE
 from busjax.data import splits
-from busjax.data.phantom import PhantomSource
 from busjax.data.pipeline import Resized, Share, eval_batches
+from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.models.prediction import Ensemble
 from busjax.runs import configuration, results

@@ -14,7 +14,7 @@ import numpy as np
 from busjax.classes import CLASSES
 from busjax.config.flags import settings
 from busjax.data import pipeline
-from busjax.data.busi import BusiSource
+from busjax.data.readers.busi import BusiSource
 from configs import unetpp
 
 _IMAGES = 48

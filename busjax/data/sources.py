@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from etils import epath
 
 from busjax import files
-from busjax.config import Data, Table
-from busjax.data import busi
-from busjax.data.curation import Curation, read_list
-from busjax.data.joined import JoinedSource
-from busjax.data.phantom import PhantomSource
+from busjax.config import Data
+from busjax.data.curated import curated
+from busjax.data.readers import busi
+from busjax.data.readers.joined import JoinedSource
+from busjax.data.readers.phantom import PhantomSource
+from busjax.data.readers.table import TableSource
 from busjax.data.records import RecordSource
-from busjax.data.selected import SelectedSource
-from busjax.data.table import TableSource
 from busjax.errors import UserError
 from busjax.files import PathLike
 
@@ -26,7 +25,7 @@ _HOW_TO_GIVE_DATA = (
 
 
 def open_source(data: Data, cwd: PathLike) -> RecordSource:
-    """Opens the source that the configuration asks for.
+    """Opens the source that the configuration asks for, by `READERS`.
 
     BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
     folder that is given must be a BUSI folder: only where none is given and none is found does
@@ -43,24 +42,37 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
     """
     if "," in data.dir and data.source in ("auto", "busi", "table"):
         return _open_several(data, cwd)
-    if data.source == "tfds":
-        return _open_tfds(data, cwd)
-    if data.source == "table":
-        return _open_table(data, cwd)
-    directory = None if data.source == "phantom" else _find_busi(data, cwd)
-    if directory is not None:
-        return _open_busi(data, directory, cwd)
-    if data.source == "busi":
-        raise UserError(f"No BUSI data found: {_HOW_TO_GIVE_DATA}.")
-    phantoms = PhantomSource(data.phantom_count, data.phantom_seed, data.image_size)
-    if data.source == "auto":
-        if data.curation != "none" or data.groups:
-            raise UserError(
-                "config.data.curation and config.data.groups are for BUSI, but no BUSI data was"
-                f" found: {_HOW_TO_GIVE_DATA}."
-            )
-        phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
+    return READERS[data.source](data, cwd)
+
+
+def _open_auto(data: Data, cwd: PathLike) -> RecordSource:
+    if _find_busi(data, cwd) is not None:
+        return _open_busi(data, cwd)
+    if data.curation != "none" or data.groups:
+        raise UserError(
+            "config.data.curation and config.data.groups are for BUSI, but no BUSI data was"
+            f" found: {_HOW_TO_GIVE_DATA}."
+        )
+    phantoms = _open_phantom(data, cwd)
+    phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
     return phantoms
+
+
+def _open_phantom(data: Data, cwd: PathLike) -> PhantomSource:
+    return PhantomSource(data.phantom_count, data.phantom_seed, data.image_size)
+
+
+def _open_busi(data: Data, cwd: PathLike) -> RecordSource:
+    directory = _find_busi(data, cwd)
+    if directory is None:
+        raise UserError(f"No BUSI data found: {_HOW_TO_GIVE_DATA}.")
+    return curated(
+        data,
+        directory,
+        cwd,
+        ids=lambda: busi.list_ids(directory),
+        read=lambda keep: busi.BusiSource(directory, data.on_bad, keep),
+    )
 
 
 def _find_busi(data: Data, cwd: PathLike) -> epath.Path | None:
@@ -72,21 +84,6 @@ def _find_busi(data: Data, cwd: PathLike) -> epath.Path | None:
     return usual if usual.is_dir() else None
 
 
-def _open_several(data: Data, cwd: PathLike) -> RecordSource:
-    sources = []
-    for part in data.dir.split(","):
-        if not part.strip():
-            raise UserError(f"config.data.dir='{data.dir}' has an empty part")
-        directory = files.locate(part.strip(), cwd)
-        one = data.but(dir=part.strip())
-        if data.source == "auto":
-            one = one.but(source="busi" if busi.is_folder(directory) else "table")
-        if one.source == "table":
-            one = one.but(curation="none", groups="")
-        sources.append((directory.name, open_source(one, cwd)))
-    return JoinedSource(sources)
-
-
 def _open_tfds(data: Data, cwd: PathLike) -> RecordSource:
     if data.curation != "none" or data.groups:
         raise UserError(
@@ -94,7 +91,7 @@ def _open_tfds(data: Data, cwd: PathLike) -> RecordSource:
             "config.data.source=tfds choose the part by config.data.tfds, such as busi/letter_529."
         )
     # Imported where it is asked for: it takes a second.
-    from busjax.data.tfds_source import TfdsSource
+    from busjax.data.readers.tfds_source import TfdsSource
 
     raw = files.locate(data.dir or os.environ.get("BUSI_DIR") or "data", cwd)
     prepared = os.fspath(files.locate(data.tfds_dir, cwd)) if data.tfds_dir else ""
@@ -113,55 +110,31 @@ def _open_table(data: Data, cwd: PathLike) -> RecordSource:
             "folder; with config.data.source=table give 'audit' or the file of an audit, and let "
             "config.data.table.group name the column of the case"
         )
-    keep, groups = frozenset(source.ids), {}
-    if data.curation != "none":
-        curation = _read_audit(data.curation, directory, cwd, data.table, source.ids)
-        keep, groups = curation.keep, curation.groups
-    if data.groups:
-        groups = _read_audit(data.groups, directory, cwd, data.table, source.ids).groups
-    return SelectedSource(source, keep, groups) if given else source
+    return curated(
+        data, directory, cwd, ids=lambda: source.ids, read=lambda keep: source, table=data.table
+    )
 
 
-def _open_busi(data: Data, directory: epath.Path, cwd: PathLike) -> RecordSource:
-    keep, groups = None, {}
-    if data.curation != "none":
-        curation = _read_list(data.curation, directory, cwd)
-        keep, groups = curation.keep, curation.groups
-    if data.groups:
-        groups = _read_list(data.groups, directory, cwd).groups
-        if not groups:
-            raise UserError(
-                f"config.data.groups: '{data.groups}' is a list without groups;"
-                " give the letter's list (ID;Filename;Objection;Annotation), or an audit."
-            )
-    return busi.BusiSource(directory, data.on_bad, groups, keep)
+def _open_several(data: Data, cwd: PathLike) -> RecordSource:
+    sources = []
+    for part in data.dir.split(","):
+        if not part.strip():
+            raise UserError(f"config.data.dir='{data.dir}' has an empty part")
+        directory = files.locate(part.strip(), cwd)
+        one = data.but(dir=part.strip())
+        if data.source == "auto":
+            one = one.but(source="busi" if busi.is_folder(directory) else "table")
+        if one.source == "table":
+            one = one.but(curation="none", groups="")
+        sources.append((directory.name, open_source(one, cwd)))
+    return JoinedSource(sources)
 
 
-def _read_list(given: str, directory: epath.Path, cwd: PathLike) -> Curation:
-    """A list for a BUSI folder, or an audit."""
-    if given != "audit" and not given.endswith(".json"):
-        return read_list(files.locate(given, cwd))
-    return _read_audit(given, directory, cwd, None, busi.list_ids(directory))
-
-
-def _read_audit(
-    given: str,
-    directory: epath.Path,
-    cwd: PathLike,
-    table: Table | None,
-    ids: Sequence[str],
-) -> Curation:
-    """An audit of these ids: a file, or 'audit', which is made of the folder itself."""
-    if given == "audit":
-        from busjax.data.audit.cache import cached  # which few need
-
-        path = cached(directory, table)
-    else:
-        path = files.locate(given, cwd)
-    curation = read_list(path)
-    if new := sorted(set(ids) - curation.known):
-        raise UserError(
-            f"'{path}' is the audit of other images: it lacks {len(new)} of the folder's, such as "
-            f"'{new[0]}'; audit the folder again"
-        )
-    return curation
+# A new kind of set is a file in `readers/` and a line here.
+READERS: dict[str, Callable[[Data, PathLike], RecordSource]] = {
+    "auto": _open_auto,
+    "busi": _open_busi,
+    "phantom": _open_phantom,
+    "table": _open_table,
+    "tfds": _open_tfds,
+}

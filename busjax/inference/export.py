@@ -30,7 +30,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.config import Config
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError, tell
 from busjax.inference import NOTE, load
 from busjax.models import architectures, prediction

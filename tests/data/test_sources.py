@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busjax.config import Data
-from busjax.data import sources
+from busjax.config import FIELDS, Data
+from busjax.data import curated
 from busjax.data.curation import Curation
-from busjax.data.sources import open_source
+from busjax.data.sources import READERS, open_source
 from busjax.errors import UserError
 
 LETTER = """ID;Filename;Objection;Annotation
@@ -127,8 +127,12 @@ def test_curation_and_groups(tmp_path):
 def test_groups_come_from_the_curation_where_it_has_some(tmp_path, monkeypatch):
     write_busi(tmp_path / "busi")
     pair = frozenset({"benign (1)", "benign (2)"})
-    monkeypatch.setattr(sources, "read_list", lambda _: Curation(pair, dict.fromkeys(pair, "one")))
+    monkeypatch.setattr(curated, "read_list", lambda _: Curation(pair, dict.fromkeys(pair, "one")))
     assert open_source(data(dir="busi", curation="list.csv"), tmp_path).groups == ("one", "one")
+
+
+def test_a_reader_for_every_choice():
+    assert set(FIELDS["data.source"].choices) == set(READERS)
 
 
 @pytest.mark.parametrize("fields", [{"curation": "kept.csv"}, {"groups": "letter.csv"}])

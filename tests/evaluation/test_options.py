@@ -11,7 +11,7 @@ import busjax
 from busjax import run
 from busjax.config import Config
 from busjax.data import splits
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.metrics import calibration
 from busjax.runs import configuration, results

@@ -7,7 +7,7 @@ import pytest
 
 import busjax
 from busjax.classes import CLASSES
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.inference import load as inference
 from busjax.runs import configuration, results

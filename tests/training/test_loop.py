@@ -14,7 +14,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from busjax import flat
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 from busjax.data.splits import draw_split
 from busjax.errors import Preempted, UserError
 from busjax.runs import checksums

@@ -18,7 +18,7 @@ from busjax.data.audit import overrides, pairs
 from busjax.data.audit.page import page
 from busjax.data.audit.run import Audit, audit, to_json
 from busjax.data.audit.source import Folder
-from busjax.data.busi import find_folder
+from busjax.data.readers.busi import find_folder
 from busjax.files import PathLike
 
 

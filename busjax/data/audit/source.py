@@ -11,9 +11,9 @@ from PIL import Image
 
 from busjax.config import Table
 from busjax.data.audit.objections import has_colour
-from busjax.data.busi import BusiSource, find_folder
 from busjax.data.pixels import UNDECODABLE
-from busjax.data.table import TableSource
+from busjax.data.readers.busi import BusiSource, find_folder
+from busjax.data.readers.table import TableSource
 from busjax.files import PathLike
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from busjax.classes import CLASSES
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 
 COUNT, SIDE = 18, 256
 

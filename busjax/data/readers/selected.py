@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Collection, Mapping
 
@@ -9,7 +10,10 @@ from busjax.data.records import Record, RecordSource
 
 
 class SelectedSource:
-    """The kept records of another source; groups that share an image are one."""
+    """The kept records of another source; groups that share an image are one.
+
+    Such a group has its name from the list where the source knows no groups, else from the source.
+    """
 
     def __init__(
         self, source: RecordSource, keep: Collection[str], groups: Mapping[str, str]
@@ -29,7 +33,8 @@ class SelectedSource:
         self.groups: tuple[str, ...] = tuple(joined[index] for index in self._positions)
         self.labels = source.labels[self._positions]
         left_out = len(source) - len(self)
-        self.description = f"{source.description}, {left_out} of them left out by the audit"
+        said = f", {left_out} of them left out by the audit" if left_out else ""
+        self.description = f"{source.description}{said}"
 
     def __len__(self) -> int:
         return len(self._positions)
@@ -48,8 +53,13 @@ def _joined(source: RecordSource, groups: Mapping[str, str]) -> list[str]:
             name = other
         return name
 
+    counts = collections.Counter(source.groups)
+    singles = {id for id, group in zip(source.ids, source.groups, strict=True)
+               if id == group and counts[group] == 1}  # fmt: skip
     own = [f"group {group}" for group in source.groups]
     for id, group in zip(source.ids, own, strict=True):
         if id in groups:
             leader[find(f"audit {groups[id]}")] = find(group)
-    return [find(group).removeprefix("group ") for group in own]
+    names = [find(group).removeprefix("group ") for group in own]
+    # An image that is a group of its own says nothing by its name.
+    return [groups.get(name, name) if name in singles else name for name in names]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from busjax.data.busi import BusiSource
+from busjax.data.readers.busi import BusiSource
 from busjax.errors import UserError
 
 H, W = 6, 8
@@ -73,15 +73,13 @@ def test_merges_several_masks(folder):
     np.testing.assert_array_equal(BusiSource(folder, "error")[1].mask, expected)
 
 
-def test_groups_and_keep(folder):
-    groups = {"benign (2)": "benign (1)", "benign (1)": "benign (1)"}
+def test_what_is_not_kept_is_not_read(folder):
     (folder / "benign/benign (10).png").write_bytes(b"broken, but not asked for")
     keep = {"benign (2)", "normal (1)"}
-    source = BusiSource(folder, "error", groups, keep)
-    assert source.ids == ("benign (2)", "normal (1)")
-    assert source.groups == ("benign (1)", "normal (1)")
+    source = BusiSource(folder, "error", keep)
+    assert source.ids == source.groups == ("benign (2)", "normal (1)")
     with pytest.raises(UserError, match=r"BUSI folder lacks \(1\).*malignant \(7\)"):
-        BusiSource(folder, "error", groups, {*keep, "malignant (7)"})
+        BusiSource(folder, "error", {*keep, "malignant (7)"})
 
 
 def palette(pixels, colours):

@@ -12,10 +12,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from busjax.classes import BENIGN, CLASSES, MALIGNANT, NORMAL
-from busjax.data.phantom import PhantomSource
-from busjax.data.phantom.anatomy import GRID, draw_breast
-from busjax.data.phantom.fields import sheets, smooth_noise
-from busjax.data.phantom.imaging import convolve, draw_scanner, received_loss, scatter
+from busjax.data.readers.phantom import PhantomSource
+from busjax.data.readers.phantom.anatomy import GRID, draw_breast
+from busjax.data.readers.phantom.fields import sheets, smooth_noise
+from busjax.data.readers.phantom.imaging import convolve, draw_scanner, received_loss, scatter
 from busjax.data.records import Record
 
 SIZE = 64

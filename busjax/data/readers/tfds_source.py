@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 from busjax.classes import CLASSES
-from busjax.data import tfds_builder
+from busjax.data.readers import tfds_builder
 from busjax.data.records import Record
 from busjax.errors import UserError
 from busjax.logs import without_warnings

@@ -9,7 +9,7 @@ import collections
 import dataclasses
 import re
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -35,6 +35,8 @@ class BusiSource:
     Images become grey (ITU-R 601 luma, transparent pixels black); the masks of one image are
     merged into their union.
 
+    Every image is a group of its own.
+
     Attributes:
         skipped: (file, reason) of all that was left out; empty with on_bad='error'.
     """
@@ -45,7 +47,6 @@ class BusiSource:
         self,
         directory: PathLike,
         on_bad: str,
-        groups: Mapping[str, str] | None = None,
         keep: Collection[str] | None = None,
     ) -> None:
         """Reads, decodes and checks every image and mask.
@@ -53,7 +54,6 @@ class BusiSource:
         Args:
             directory: the folder with the class folders, or its parent.
             on_bad: 'error' (a bad file raises) or 'skip' (it is left out and listed).
-            groups: group of an id; an id that it lacks is a group of its own. None: all are.
             keep: ids to read; None: all.
 
         Raises:
@@ -63,7 +63,7 @@ class BusiSource:
         entries, problems = _scan(root)
         if keep is not None:
             entries = _kept(entries, keep)
-        self._records, unreadable = _read_all(root, entries, groups or {})
+        self._records, unreadable = _read_all(root, entries)
         self.skipped: list[Problem] = problems + unreadable
         if self.skipped and on_bad == "error":
             raise UserError(told(f"BUSI: bad files in '{root}'", self.skipped))
@@ -187,11 +187,9 @@ def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
     return [entry for entry in entries if entry.id in keep]
 
 
-def _read_all(
-    root: epath.Path, entries: list[_Entry], groups: Mapping[str, str]
-) -> tuple[list[Record], list[Problem]]:
+def _read_all(root: epath.Path, entries: list[_Entry]) -> tuple[list[Record], list[Problem]]:
     def read(entry: _Entry) -> tuple[Record | None, list[Problem]]:
-        return _read(root, entry, groups.get(entry.id, entry.id))
+        return _read(root, entry)
 
     # Pillow only warns of images up to twice its limit; here each of them is a bad file.
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
@@ -201,7 +199,7 @@ def _read_all(
     return records, [problem for _, problems in results for problem in problems]
 
 
-def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, list[Problem]]:
+def _read(root: epath.Path, entry: _Entry) -> tuple[Record | None, list[Problem]]:
     """Returns the record, or None and all that is wrong with its files."""
     problems: list[Problem] = []
     pixels: dict[epath.Path, np.ndarray] = {}
@@ -227,7 +225,7 @@ def _read(root: epath.Path, entry: _Entry, group: str) -> tuple[Record | None, l
     reason = _contradiction(entry, lesion=bool(merged.any()))
     if reason:
         return None, [(_relative(root, entry.image), reason)]
-    return Record(entry.id, to_uint8(image), merged, entry.label, group), []
+    return Record(entry.id, to_uint8(image), merged, entry.label, group=entry.id), []
 
 
 def _contradiction(entry: _Entry, lesion: bool) -> str | None:

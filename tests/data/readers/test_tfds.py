@@ -11,8 +11,8 @@ from PIL import Image
 
 from busjax.classes import CLASSES
 from busjax.config import Config, Data, Train
-from busjax.data import tfds_builder
 from busjax.data.pipeline import Share, train_batches
+from busjax.data.readers import tfds_builder
 from busjax.data.sources import open_source
 from busjax.data.splits import draw_split
 from busjax.errors import UserError

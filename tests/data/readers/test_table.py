@@ -10,7 +10,7 @@ from PIL import Image
 from busjax import run
 from busjax.config import Data, Table
 from busjax.data import splits
-from busjax.data.phantom import PhantomSource
+from busjax.data.readers.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.errors import UserError
 from busjax.runs import configuration, results

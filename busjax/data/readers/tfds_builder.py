@@ -24,8 +24,9 @@ from etils import epath
 from PIL import Image
 
 from busjax.classes import CLASSES
-from busjax.data import busi
 from busjax.data.curation import Curation, read_list
+from busjax.data.readers import busi
+from busjax.data.readers.selected import SelectedSource
 from busjax.errors import UserError
 
 ARCHIVE = "Dataset_BUSI.zip"  # as it is published; it holds the folder Dataset_BUSI_with_GT
@@ -101,7 +102,8 @@ class Busi(tfds.core.GeneratorBasedBuilder):
         """
         keep, groups = self._part(folder)
         with _unpacked(folder) as root:
-            source = busi.BusiSource(root, "error", groups, keep)
+            found = busi.BusiSource(root, "error", keep)
+            source = SelectedSource(found, found.ids, groups)
             for index in range(len(source)):
                 record = source[index]
                 yield (

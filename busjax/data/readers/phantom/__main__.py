@@ -1,4 +1,7 @@
-"""Draws a sheet of phantoms: `python -m busjax.data.phantom --out=docs/images/phantoms.png`."""
+"""Draws a sheet of phantoms.
+
+python -m busjax.data.readers.phantom --out=docs/images/phantoms.png
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from absl import app, flags
 from matplotlib.figure import Figure
 
 from busjax.classes import CLASSES
-from busjax.data.phantom.source import PhantomSource
+from busjax.data.readers.phantom.source import PhantomSource
 
 _OUT = flags.DEFINE_string("out", "docs/images/phantoms.png", "the PNG file to write")
 _SEED = flags.DEFINE_integer("seed", 0, "another seed, other phantoms")

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from busjax.classes import BENIGN, CLASSES, MALIGNANT
-from busjax.data.phantom import kept
-from busjax.data.phantom.anatomy import GRID, draw_breast
-from busjax.data.phantom.imaging import draw_scanner, scan
-from busjax.data.phantom.lesion import draw_benign, draw_malignant, insert_mass
+from busjax.data.readers.phantom import kept
+from busjax.data.readers.phantom.anatomy import GRID, draw_breast
+from busjax.data.readers.phantom.imaging import draw_scanner, scan
+from busjax.data.readers.phantom.lesion import draw_benign, draw_malignant, insert_mass
 from busjax.data.records import Record
 
 

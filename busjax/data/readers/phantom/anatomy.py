@@ -12,7 +12,7 @@ import math
 import cv2
 import numpy as np
 
-from busjax.data.phantom.fields import sheets, smooth_curve, smooth_noise
+from busjax.data.readers.phantom.fields import sheets, smooth_curve, smooth_noise
 
 GRID = 256  # samples a side of every map; images of any size are resized from it
 

@@ -4,6 +4,6 @@ An image is followed in one direction: `anatomy` and `lesion` make a `Scene` (wh
 `imaging` makes the picture (what a scanner shows of it), and `source` offers them as records.
 """
 
-from busjax.data.phantom.source import PhantomSource
+from busjax.data.readers.phantom.source import PhantomSource
 
 __all__ = ["PhantomSource"]

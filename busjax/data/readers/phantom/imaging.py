@@ -13,8 +13,8 @@ import math
 import cv2
 import numpy as np
 
-from busjax.data.phantom.anatomy import GRID, Scene
-from busjax.data.phantom.fields import smooth_curve
+from busjax.data.readers.phantom.anatomy import GRID, Scene
+from busjax.data.readers.phantom.fields import smooth_curve
 
 
 @dataclasses.dataclass(frozen=True)

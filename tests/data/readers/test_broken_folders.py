@@ -18,9 +18,9 @@ from PIL import Image
 
 from busjax.config import Table
 from busjax.data.audit import overrides
-from busjax.data.busi import BusiSource
 from busjax.data.curation import read_list
-from busjax.data.table import TableSource
+from busjax.data.readers.busi import BusiSource
+from busjax.data.readers.table import TableSource
 from busjax.errors import UserError
 from busjax.runs.rows import from_csv
 

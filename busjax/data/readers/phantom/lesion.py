@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from busjax.data.phantom.anatomy import Scene
+from busjax.data.readers.phantom.anatomy import Scene
 
 
 @dataclasses.dataclass(frozen=True)
