@@ -18,7 +18,7 @@ from busjax.runs import configuration, lock, results
 from busjax.runs.variables import member_folders
 
 
-def cross_validate(config: Config, workdir: epath.Path) -> None:
+def cross_validate(config: Config, workdir: epath.Path) -> dict[str, Any] | None:
     """Trains and evaluates the folds that `config.cv.only` names; sums up when all are there.
 
     A fold is a run of its own in `workdir`/fold_<index>. It goes on where it was cut off, and is
@@ -28,6 +28,9 @@ def cross_validate(config: Config, workdir: epath.Path) -> None:
     Args:
         config: of every fold.
         workdir: folder of the cross-validation, which exists.
+
+    Returns:
+        The sums of all folds; None while some are missing, or in another process than the first.
 
     Raises:
         UserError: the folder holds something else; data, configuration and machine do not fit.
@@ -53,8 +56,7 @@ def cross_validate(config: Config, workdir: epath.Path) -> None:
             run.train_and_evaluate(_of_fold(config, index), folder, (source, drawn[index]))
         except lock.Held as error:  # on another machine, which has taken it on: the next one
             print(f"left out: {error}", flush=True)
-    if processes.is_first():
-        _sum_up(config, workdir)
+    return _sum_up(config, workdir) if processes.is_first() else None
 
 
 def evaluate_folds(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
@@ -75,7 +77,8 @@ def evaluate_folds(config: Config, workdir: epath.Path, results_in: str = result
     for index in _chosen(config) if config.cv.only else present:
         folder = _folder(workdir, index)
         print(f"fold {index} of {config.cv.folds}, in {folder}", flush=True)
-        are_own &= run.evaluate_only(_of_fold(config, index), folder, results_in)
+        summary = run.evaluate_only(_of_fold(config, index), folder, results_in)
+        are_own &= summary["split"] == "test"
     if are_own and processes.is_first():
         _sum_up(config, workdir, results_in)
 
@@ -132,16 +135,19 @@ def _is_finished(folder: epath.Path, results_in: str = results.FOLDER) -> bool:
     return (folder / model_card.FILE).exists() and results.exist(folder, results_in)
 
 
-def _sum_up(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> None:
+def _sum_up(
+    config: Config, workdir: epath.Path, results_in: str = results.FOLDER
+) -> dict[str, Any] | None:
     folds = range(config.cv.folds)
     missing = [k for k in folds if not _is_finished(_folder(workdir, k), results_in)]
     if missing:
         named = ",".join(map(str, missing))
         print(f"still to run: --config.cv.only={named}", flush=True)
-        return
+        return None
     found = study.read(workdir, results_in=results_in)
     summary: dict[str, Any] = scores.summarise(found)
     path = workdir / f"crossval{results_in.removeprefix(results.FOLDER)}.json"
     files.replace(path, (json.dumps(summary, indent=2) + "\n").encode())
     print(scores.table(found, summary))
     print(f"cross-validation: {path}", flush=True)
+    return summary

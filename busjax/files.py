@@ -55,6 +55,21 @@ def argument(given: str) -> epath.Path:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def make_folder(workdir: epath.Path) -> epath.Path:
+    """Makes the folder of a run where it is missing, and gives it back.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except Exception as error:
+        if not is_remote(workdir) and not isinstance(error, OSError):
+            raise
+        raise UserError(f"--workdir={workdir} cannot be made: {reason(error)}") from error
+    return workdir
+
+
 def reason(error: Exception) -> str:
     """Why a disk or a bucket refused; what a bucket answers has the types of many libraries."""
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -13,7 +13,6 @@ from types import FrameType
 from typing import NoReturn
 
 from absl import app, flags, logging
-from etils import epath
 from ml_collections import config_flags
 
 from busjax import files, waiting
@@ -134,10 +133,10 @@ def _run_mode(config: Config) -> None:
         evaluate = crossval.evaluate_folds if is_crossval else run.evaluate_only
         evaluate(config, workdir, results_in)
     elif _MODE.value == "crossval":
-        _make_folder(workdir)
+        files.make_folder(workdir)
         crossval.cross_validate(config, workdir)
     else:
-        _make_folder(workdir)
+        files.make_folder(workdir)
         run.train_and_evaluate(config, workdir)
 
 
@@ -150,15 +149,6 @@ def _config() -> Config:
     except OSError as error:
         reason = str(error).splitlines()[-1].strip()
         raise UserError(f"the configuration cannot be loaded: {reason}") from error
-
-
-def _make_folder(workdir: epath.Path) -> None:
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except Exception as error:
-        if not files.is_remote(workdir) and not isinstance(error, OSError):
-            raise
-        raise UserError(f"--workdir={workdir} cannot be made: {files.reason(error)}") from error
 
 
 def _parse(argv: Sequence[str]) -> list[str]:

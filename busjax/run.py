@@ -27,13 +27,16 @@ _SECONDS_TO_APPEAR = 60
 
 def train_and_evaluate(
     config: Config, workdir: epath.Path, given: tuple[RecordSource, Split] | None = None
-) -> None:
+) -> dict[str, Any]:
     """Trains (or goes on), evaluates the best checkpoint on the test split, writes the report.
 
     Args:
         config: of the run.
         workdir: folder of the run, which exists.
         given: the images and their split; None: as the configuration says.
+
+    Returns:
+        The summary of the evaluation.
 
     Raises:
         lock.Held: another run works in the folder.
@@ -46,10 +49,12 @@ def train_and_evaluate(
             _save(config, workdir, source, split)
         processes.together(lambda: _check_shared(workdir))
         train(config, workdir, source, split)
-        _evaluate_and_report(config, workdir, source, split)
+        return _evaluate_and_report(config, workdir, source, split)
 
 
-def evaluate_only(config: Config, workdir: epath.Path, results_in: str = results.FOLDER) -> bool:
+def evaluate_only(
+    config: Config, workdir: epath.Path, results_in: str = results.FOLDER
+) -> dict[str, Any]:
     """Evaluates the best checkpoint of a run again, on its own test split; writes the report.
 
     Args:
@@ -60,7 +65,7 @@ def evaluate_only(config: Config, workdir: epath.Path, results_in: str = results
             take the place of the run's own.
 
     Returns:
-        Whether it was the run's own test split.
+        The summary; its 'split' is 'test' where it was the run's own, else 'external'.
 
     Raises:
         UserError: there is no run, it was trained otherwise, or the folder holds the results of
@@ -69,13 +74,11 @@ def evaluate_only(config: Config, workdir: epath.Path, results_in: str = results
     if not configuration.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
     if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
-        _evaluate_external(config, workdir, results_in)
-        return False
+        return _evaluate_external(config, workdir, results_in)
     external.check_replaces(workdir, results_in)
     source, split = _prepare(config, workdir, FREE | INFERENCE)
     with files.written(workdir):
-        _evaluate_and_report(config, workdir, source, split, results_in)
-    return True
+        return _evaluate_and_report(config, workdir, source, split, results_in)
 
 
 def _is_own(config: Config, workdir: epath.Path) -> bool:
@@ -88,7 +91,7 @@ def _is_own(config: Config, workdir: epath.Path) -> bool:
         return False
 
 
-def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> None:
+def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> dict[str, Any]:
     """Evaluates the best checkpoint on every image of another folder; the run's results stay."""
 
     def read() -> RecordSource:
@@ -114,6 +117,7 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
         if seen := facts["images_seen_in_training"]:
             print(f"CAUTION: {seen} of these images are among those it was trained on")
         print(f"report: {report}", flush=True)
+    return summary
 
 
 def check_same_run(config: Config, workdir: epath.Path, free: frozenset[str]) -> None:
@@ -240,15 +244,16 @@ def _evaluate_and_report(
     source: RecordSource,
     split: Split,
     results_in: str = results.FOLDER,
-) -> None:
+) -> dict[str, Any]:
     summary = evaluate(config, workdir, source, split.test, results_in, validation=split.validation)
     if not processes.is_first():
-        return
+        return summary
     report = _write_report(workdir, results_in)
     if results_in == results.FOLDER:
         write_model_card(workdir)
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)
+    return summary
 
 
 def _write_report(workdir: epath.Path, results_in: str) -> epath.Path:

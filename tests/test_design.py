@@ -13,6 +13,7 @@ LAYERS = [
     "busjax.cache busjax.processor busjax.compilation busjax.waiting busjax.processes busjax.flat",
     "busjax.config",
     "configs",
+    "busjax.variants",
     "busjax.data",
     "busjax.ops",
     "busjax.models",

@@ -113,8 +113,8 @@ def _whole(option: str, text: str) -> int:
 def _check(subject: Subject) -> None:
     try:
         subject.config  # noqa: B018
-    except (ModuleNotFoundError, AttributeError) as error:  # no file, or none of a variant
-        raise UserError(f"--networks: there is no variant '{subject.network}'") from error
+    except UserError as error:
+        raise UserError(f"--networks: {error}") from error
 
 
 def _fast_dtypes() -> list[str]:

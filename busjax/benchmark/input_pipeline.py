@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 
 from busjax.classes import CLASSES
-from busjax.config.flags import settings
 from busjax.data import pipeline
 from busjax.data.readers.busi import BusiSource
-from configs import unetpp
+from busjax.variants import load_variant
 
 _IMAGES = 48
 _SHAPE = (471, 562)  # pixels, about the median of BUSI
@@ -39,7 +38,7 @@ class Rates:
 
 def measure(side: int) -> Rates:
     """Times the pipeline on noise in the layout of BUSI, for images of so many pixels a side."""
-    config = settings(unetpp.get_config())
+    config = load_variant("unetpp")
     config = config.but(data=config.data.but(image_size=side))
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder))

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from busjax.config import Config
-from busjax.config.flags import settings
 from busjax.errors import UserError
+from busjax.variants import load_variant
 
 Call = Callable[[], object]
 
@@ -48,13 +48,17 @@ class Subject:
     @property
     def config(self) -> Config:
         """The variant's configuration with this width, size and dtype, on one device."""
-        config = importlib.import_module(f"configs.{self.network}").get_config()
-        config.model.width = self.width or config.model.width
-        config.model.update({"dtype": self.dtype, "encoder_weights": ""})
-        config.data.image_size = self.side
-        config.train.batch_size = self.batch
-        config.parallel.devices = 1
-        return settings(config)
+        config = load_variant(self.network)
+        return config.but(
+            model={
+                "width": self.width or config.model.width,
+                "dtype": self.dtype,
+                "encoder_weights": "",
+            },
+            data={"image_size": self.side},
+            train={"batch_size": self.batch},
+            parallel={"devices": 1},
+        )
 
     def lacks(self) -> str:
         """Why it cannot be timed here, or ''."""

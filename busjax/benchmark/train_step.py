@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -14,9 +13,8 @@ import numpy as np
 
 from busjax import compilation
 from busjax.config import Config
-from busjax.config.flags import settings
-from busjax.errors import UserError
 from busjax.training.program import Program
+from busjax.variants import load_variant
 
 
 def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple[Config, int]:
@@ -34,19 +32,7 @@ def asked_for(name: str, default: str, arguments: Sequence[str] | None) -> tuple
     parser.add_argument("--config", type=Path, default=Path(default), help=f"[{default}]")
     parser.add_argument("--rounds", type=int, default=7, help="steps that are timed [7]")
     options = parser.parse_args(arguments)
-    return load_config(options.config), max(options.rounds, 1)
-
-
-def load_config(path: Path) -> Config:
-    """The configuration that a file in configs/ makes; raises UserError where there is none."""
-    if not path.is_file():
-        raise UserError(f"--config={path} is no file")
-    spec = importlib.util.spec_from_file_location("benchmarked", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return settings(module.get_config())
+    return load_variant(str(options.config)), max(options.rounds, 1)
 
 
 def images_per_second(configs: Mapping[str, Config], rounds: int) -> dict[str, float]:

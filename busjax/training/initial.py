@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import functools
+from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from busjax.config import Config, Model, Train
 from busjax.errors import UserError
-from busjax.models import weights
+from busjax.models import architectures, weights
+from busjax.models.network import MultiTaskNet
 from busjax.runs.variables import best_variables
 from busjax.training.program import Program
-from busjax.training.steps import TrainState
+from busjax.training.steps import TrainState, init_variables
 
 _NAMED = 6  # tensors that a message names, at most
 
@@ -30,6 +33,29 @@ class Taken:
         more = f" and {len(self.left) - _NAMED} more" if len(self.left) > _NAMED else ""
         drawn = f"; drawn anew ({len(self.left)}): {named}{more}" if self.left else ""
         return f"{self.count} tensors of step {self.step} taken over{drawn}"
+
+
+class Built(NamedTuple):
+    """A network and its variables {'params', 'batch_stats'}, numpy arrays in float32."""
+
+    network: MultiTaskNet
+    variables: Any
+
+
+def build(config: Config) -> Built:
+    """The network of a configuration, drawn, with published weights in its encoder if asked for.
+
+    Raises:
+        UserError: the weights are missing, or do not fit.
+    """
+    model, size = config.model, config.data.image_size
+    # The weights are the same with any operations; the reference is traced in half the time.
+    plain = architectures.build(model.but(ops="reference"))
+    draw = functools.partial(init_variables, plain, shape=(size, size, model.image_channels))
+    variables = jax.device_get(jax.jit(draw)(np.uint32(config.seed % 2**32)))
+    if model.encoder_weights:
+        variables = with_encoder(variables, model)
+    return Built(architectures.build(model), variables)
 
 
 def start(program: Program, config: Config) -> TrainState:

@@ -23,7 +23,7 @@ def test_a_convolution_counts_two_a_product(config):
 
 
 def test_every_encoder_is_timed(config, monkeypatch, capsys):
-    monkeypatch.setattr(train_step, "load_config", lambda path: config)
+    monkeypatch.setattr(train_step, "load_variant", lambda path: config)
     few = {name: ENCODERS[name] for name in ("conv",)}
     monkeypatch.setattr(encoders.architectures, "ENCODERS", few)
     assert encoders.main(["--rounds=1"]) == 0

@@ -9,7 +9,7 @@ from busjax.ops import hardware
 
 
 def test_every_choice_is_timed_and_that_of_auto_is_marked(config, monkeypatch, capsys):
-    monkeypatch.setattr(train_step, "load_config", lambda path: config)
+    monkeypatch.setattr(train_step, "load_variant", lambda path: config)
     monkeypatch.setattr(operations, "DTYPES", ("float32",))
     monkeypatch.setattr(architectures.hardware, "has_fast_bfloat16", lambda: False)
     assert operations.main(["--rounds=1"]) == 0

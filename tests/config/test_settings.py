@@ -9,10 +9,22 @@ import pickle
 import numpy as np
 import pytest
 
-from busjax import config as settings
 from busjax import ops
 from busjax.classes import CLASSES
-from busjax.config import FIELDS, FREE, INFERENCE, Config, Data, Loss, Model, Table, flatten
+from busjax.config import (
+    FIELDS,
+    FREE,
+    INFERENCE,
+    PATHS,
+    SCORES,
+    Config,
+    CrossValidation,
+    Data,
+    Loss,
+    Model,
+    Table,
+    flatten,
+)
 from busjax.config.flags import config_dict
 from busjax.config.flags import settings as from_flags
 from busjax.config.rules import Indices, OneOf, Real, SumOf, Text, Whole
@@ -80,7 +92,7 @@ def test_fields_are_those_of_the_flags():
     assert FIELDS.keys() == DEFAULTS.keys() == flatten(base.get_config().to_dict()).keys()
     assert {"data.dir", "model.ops", "parallel.devices"} < FREE < FIELDS.keys()
     assert {"model.refine", "inference.flips"} < INFERENCE < FIELDS.keys()
-    assert set(settings.PATHS) < FREE
+    assert set(PATHS) < FREE
 
 
 @pytest.mark.parametrize("field", DEFAULTS)
@@ -108,7 +120,7 @@ def test_values_outside_are_told_and_values_at_the_ends_are_not(field):
         (lambda: Model(prune=5), "at most 4"),
         (lambda: Model(prune=1, deep_supervision=False), "needs config.model.deep_supervision"),
         (lambda: Data(validation_fraction=0.5, test_fraction=0.5), "nothing to train on"),
-        (lambda: settings.CrossValidation(only="0,5"), "the last is 4, so there is no fold 5"),
+        (lambda: CrossValidation(only="0,5"), "the last is 4, so there is no fold 5"),
         (lambda: Loss(classification=0.0, dice=0.0, bce=0.0), "nothing to learn"),
         (lambda: Loss(classification=0.0, segmentation=0.0), "nothing to learn"),
         (lambda: Model(encoder_weights="imagenet"), "set config.model.encoder"),
@@ -201,5 +213,5 @@ def test_scores_are_those_of_the_summary():
     n = len(CLASSES)
     ones = np.ones(n, np.int64)
     found = summarise(np.arange(n), np.eye(n), PixelCounts(ones, 0 * ones, 0 * ones, ones))
-    assert set(settings.SCORES) == {name for name in found if not name.startswith("n_")}
-    assert all(found[name] == 1 for name in settings.SCORES)
+    assert set(SCORES) == {name for name in found if not name.startswith("n_")}
+    assert all(found[name] == 1 for name in SCORES)

@@ -105,8 +105,8 @@ def test_again_replaces_and_another_folder_of_that_name_does_not(place, tmp_path
 
 def test_it_goes_where_it_is_asked_to(place, tmp_path):
     other = write_busi(tmp_path / "other", 5, (2, 2, 2))
-    assert not evaluate(place, other, "evaluation_named")
-    assert not evaluate(place, other, "evaluation_named")  # again
+    for _ in range(2):
+        assert evaluate(place, other, "evaluation_named")["split"] == "external"
     assert len(results.read_rows(place / "run", "evaluation_named")) == 6
     assert not (place / "run" / "evaluation_other").exists()
 
@@ -115,8 +115,8 @@ def test_results_of_other_images_are_not_replaced(place, tmp_path):
     """Neither those of an external test by the run's own images, nor the other way round."""
     one = write_busi(tmp_path / "one", 6, (2, 2, 2))
     other = write_busi(tmp_path / "other", 7, (2, 2, 2))
-    assert not evaluate(place, one, "evaluation_one")
-    assert evaluate(place, place / "own", "evaluation_flips")
+    assert evaluate(place, one, "evaluation_one")["split"] == "external"
+    assert evaluate(place, place / "own", "evaluation_flips")["split"] == "test"
     before = state(place / "run")
     for folder, name in ((other, "one"), (place / "own", "one"), (one, "flips")):
         with pytest.raises(UserError, match=f"evaluation_{name} holds the results of other images"):
@@ -131,9 +131,9 @@ def test_broken_results_can_be_made_again(place, tmp_path):
         (place / "own", "evaluation", True),
         (other, "evaluation_torn", False),
     ):
-        assert evaluate(place, folder, name) == own
+        assert (evaluate(place, folder, name)["split"] == "test") == own
         (place / "run" / name / "summary.json").write_text("{")
-        assert evaluate(place, folder, name) == own
+        assert (evaluate(place, folder, name)["split"] == "test") == own
         assert results.read_summary(place / "run", name)["split"] == ("test" if own else "external")
 
 
