@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from busjax.data.records import RecordSource
     from busjax.inference.load import Predictor
     from busjax.training import losses
-    from busjax.training.initial import Built
+    from busjax.training.initialization import Built
 
     __version__: str
 
@@ -140,10 +140,10 @@ def build(name: str = "unet", *, image_size: int = 128, seed: int = 0, **model: 
         UserError: a value out of its range; weights that are missing or do not fit.
         TypeError: there is no such field.
     """
-    from busjax.training import initial
+    from busjax.training import initialization
 
     fields = {"model": {"name": name, **model}, "data": {"image_size": image_size}, "seed": seed}
-    return initial.build(Config().but(**fields))
+    return initialization.build(Config().but(**fields))
 
 
 def load(run: Path, *others: Path, **inference: Any) -> Predictor:

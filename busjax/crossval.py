@@ -44,7 +44,7 @@ def cross_validate(config: Config, workdir: epath.Path) -> dict[str, Any] | None
             run.check_same_split(source, split, _folder(workdir, index))
         return source, drawn
 
-    source, drawn = processes.together(prepare)
+    source, drawn = processes.on_all(prepare)
     for index in _chosen(config):
         folder = _folder(workdir, index)
         if _is_finished(folder):

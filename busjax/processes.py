@@ -121,7 +121,7 @@ def waiting_for(what: str) -> contextlib.AbstractContextManager[None]:
     return waiting.waiting(what) if is_first() else contextlib.nullcontext()
 
 
-def together(work: Callable[[], _T]) -> _T:
+def on_all(work: Callable[[], _T]) -> _T:
     """Does the same in every process; where one fails, all end instead of waiting for it.
 
     Raises:
@@ -150,7 +150,7 @@ def of_first(text: str) -> str:
 
 
 def agree(what: str, text: str) -> None:
-    """Raises a UserError, as `together` does, unless all processes bring the same text.
+    """Raises a UserError, as `on_all` does, unless all processes bring the same text.
 
     The texts may be of any length: their digests are compared.
     """
@@ -166,7 +166,7 @@ def agree(what: str, text: str) -> None:
                     "the same data, the same code and the same flags"
                 )
 
-    together(compare)
+    on_all(compare)
 
 
 def leave(error: Exception) -> None:

@@ -47,7 +47,7 @@ def train_and_evaluate(
         _print_parts(split)
         if processes.is_first():
             _save(config, workdir, source, split)
-        processes.together(lambda: _check_shared(workdir))
+        processes.on_all(lambda: _check_shared(workdir))
         train(config, workdir, source, split)
         return _evaluate_and_report(config, workdir, source, split)
 
@@ -98,7 +98,7 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
         check_same_run(config, workdir, FREE | INFERENCE | external.DATA)
         return open_source(external.of_folder(config))
 
-    source = processes.together(read)
+    source = processes.on_all(read)
     digests = records.digests(source)
     told = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
     processes.agree("the images", told)
@@ -151,7 +151,7 @@ def _prepare(
         source = open_source(config)
         return source, _split(config, workdir, source)
 
-    source, split = processes.together(read)
+    source, split = processes.on_all(read)
     settings = {field: v for field, v in config.flat().items() if field not in PATHS}
     told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
     processes.agree("the settings or images", told)

@@ -40,7 +40,7 @@ def test_one_process_alone_is_left_as_it_is(capfd):
     processes.join(Place(count=1), 1)
     assert processes.alone()
     assert processes.is_first()
-    assert processes.together(lambda: 3) == 3
+    assert processes.on_all(lambda: 3) == 3
     processes.agree("anything", "text")
     print("heard")
     assert capfd.readouterr().out == "heard\n"
@@ -61,7 +61,7 @@ def test_an_error_of_one_process_alone_is_raised_as_it_is():
         raise UserError("wrong")
 
     with pytest.raises(UserError, match=r"^wrong$"):
-        processes.together(fail)
+        processes.on_all(fail)
 
 
 def test_a_cluster_that_does_not_tell_enough(monkeypatch):

@@ -16,7 +16,7 @@ import pytest
 from busjax import run
 from busjax.config import FREE
 from busjax.data import splits
-from busjax.data.pipeline import Resized, Share, eval_batches
+from busjax.data.pipeline import Resized, Shard, eval_batches
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.models.prediction import Ensemble
@@ -188,7 +188,7 @@ def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monke
         first, latest = (checkpoints.restore_evaluated(step)[0] for step in (4, 8))
     source = PhantomSource(48, 0, 16)
     ids = [row.id for row in results.read_rows(tmp_path)]
-    batches = list(eval_batches(Resized(source, ids, 16), config, Share()))
+    batches = list(eval_batches(Resized(source, ids, 16), config, Shard()))
     saved = [(row.p_benign, row.p_malignant, row.p_normal) for row in results.read_rows(tmp_path)]
     found, other = (
         Program(config, 1).evaluate(Ensemble((variables,)), batches)["classes"]

@@ -46,7 +46,7 @@ def measure(side: int) -> Rates:
         source = BusiSource(folder, on_bad="error")
         pipeline.Resized(source, source.ids, side)
         decoded = len(source.ids) / (time.perf_counter() - start)
-        batches = pipeline.train_batches(source, source.ids, config, pipeline.Share())
+        batches = pipeline.train_batches(source, source.ids, config, pipeline.Shard())
     with contextlib.closing(batches):
         for _ in range(4 * config.data.prefetch):  # what was read ahead does not count
             next(batches)

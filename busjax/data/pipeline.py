@@ -28,7 +28,7 @@ index: () int32, position within the ids that the batches were asked for.
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
+class Shard:
     """The part of every batch that one process works on: number `index` of `count` equal ones."""
 
     index: int = 0
@@ -91,7 +91,7 @@ class Resized:
 
 
 def train_batches(
-    source: RecordSource, ids: Sequence[str], config: Config, share: Share
+    source: RecordSource, ids: Sequence[str], config: Config, shard: Shard
 ) -> grain.DatasetIterator[Example]:
     """Yields augmented batches without end; an epoch is each (repeated) image once, in new order.
 
@@ -103,14 +103,14 @@ def train_batches(
     Args:
         source: the records; `ids` are those to train on.
         config: the whole configuration; the size of a batch is that of all processes together.
-        share: the part of every batch to yield.
+        shard: the part of every batch to yield.
 
     Raises:
         UserError: fewer images than a batch, a batch that the processes cannot share equally, ids
             that the source lacks.
     """
     batch_size = config.train.batch_size
-    local_size = share.of(batch_size)
+    local_size = shard.of(batch_size)
     resized = Resized(source, ids, config.data.image_size)
     order = _epoch(resized.labels, config.data.oversample)
     if len(order) < batch_size:
@@ -120,7 +120,7 @@ def train_batches(
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
     # A part is cut from the stream of all examples, so that it is the same for any number of parts.
-    parts = _endless(resized, order, config).batch(local_size)[share.index :: share.count]
+    parts = _endless(resized, order, config).batch(local_size)[shard.index :: shard.count]
     return iter(parts.to_iter_dataset(_read_options(config.data)))
 
 
@@ -150,7 +150,7 @@ def steps_per_epoch(source: RecordSource, ids: Sequence[str], data: Data, batch_
     return -(-len(_epoch(labels, data.oversample)) // batch_size)
 
 
-def eval_batches(resized: Resized, config: Config, share: Share) -> grain.IterDataset[Example]:
+def eval_batches(resized: Resized, config: Config, shard: Shard) -> grain.IterDataset[Example]:
     """Returns the images in order, as they are; may be iterated any number of times.
 
     The last batch is padded with zeros (valid = 0), and every process has as many batches. The
@@ -168,8 +168,8 @@ def eval_batches(resized: Resized, config: Config, share: Share) -> grain.IterDa
         return _with_channels(padding, channels)
 
     padded_length = -(-len(resized) // batch_size) * batch_size
-    parts = grain.MapDataset.range(padded_length).map(example).batch(share.of(batch_size))
-    return parts[share.index :: share.count].to_iter_dataset(_read_options(config.data))
+    parts = grain.MapDataset.range(padded_length).map(example).batch(shard.of(batch_size))
+    return parts[shard.index :: shard.count].to_iter_dataset(_read_options(config.data))
 
 
 def _read_options(data: Data) -> grain.ReadOptions:

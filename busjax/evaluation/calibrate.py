@@ -37,7 +37,7 @@ def fit(
     """
     scores = []
     for threshold in THRESHOLDS:
-        found = prediction.finish(mask[..., None], classes, Calibration(threshold), refine)
+        found = prediction.postprocess(mask[..., None], classes, Calibration(threshold), refine)
         drawn = np.asarray(found.mask)[..., 0] >= 0.5
         scores.append(segmentation.dice(segmentation.count_pixels(drawn, target)).mean())
     best = np.flatnonzero(np.isclose(scores, max(scores)))

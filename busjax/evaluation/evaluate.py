@@ -76,7 +76,7 @@ def evaluate(
 
     def read(part: tuple[str, ...]) -> _Images:
         resized = pipeline.Resized(source, part, config.data.image_size)
-        batches = pipeline.eval_batches(resized, plain, parallel.share())
+        batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
         return _Images(part, resized, program.evaluate(ensemble, batches))
 
     chosen_by = read(validation) if validation else None
@@ -147,7 +147,7 @@ def _finish(
     """From the probabilities to what is delivered, and what there is to say of it."""
     found, target = images.found, images.resized.masks.astype(bool)
     mode = config.model.refine
-    finished = prediction.finish(found["mask"][..., None], found["classes"], calibration, mode)
+    finished = prediction.postprocess(found["mask"][..., None], found["classes"], calibration, mode)
     probability = np.round(np.asarray(finished.mask)[..., 0] * 255).astype(np.uint8)
     kept = np.array(
         [components.largest(mask >= 128, config.inference.largest) for mask in probability]

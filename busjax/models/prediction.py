@@ -78,10 +78,12 @@ def predict(
         flips: a key of `FLIPS`: the probabilities of so many views are averaged.
         refinement: a key of `refine.REFINEMENTS`.
     """
-    return delivered(views(network, ensemble, image, flips), ensemble.calibration, refinement)
+    return average(
+        augmented_outputs(network, ensemble, image, flips), ensemble.calibration, refinement
+    )
 
 
-def views(
+def augmented_outputs(
     network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
 ) -> list[Outputs]:
     """What every member says of every view of the images, flipped back; the plain one first."""
@@ -102,16 +104,14 @@ def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:
     return encoder.spec.ops.map_batch(evaluate, image, encoder.dtype)
 
 
-def delivered(
-    said: list[Outputs], calibration: Calibration, refinement: str = "none"
-) -> Prediction:
-    """Averages the probabilities of all views, calibrates and refines them; see `finish`."""
+def average(said: list[Outputs], calibration: Calibration, refinement: str = "none") -> Prediction:
+    """Averages the probabilities of all views, calibrates and refines them; see `postprocess`."""
     mask = sum(jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said) / len(said)
     classes = sum(jax.nn.softmax(outputs.class_logits) for outputs in said) / len(said)
-    return finish(mask, classes, calibration, refinement)
+    return postprocess(mask, classes, calibration, refinement)
 
 
-def finish(mask: Any, classes: Any, calibration: Calibration, refinement: str) -> Prediction:
+def postprocess(mask: Any, classes: Any, calibration: Calibration, refinement: str) -> Prediction:
     """Calibrates probabilities, then makes mask and class agree.
 
     Args:

@@ -259,7 +259,7 @@ def _whole(folder: epath.Path, read_only: bool) -> list[int]:
             _tidy(folder, left, list(damaged))
         return left
 
-    return json.loads(processes.of_first(json.dumps(processes.together(check))))
+    return json.loads(processes.of_first(json.dumps(processes.on_all(check))))
 
 
 def _damaged(folder: epath.Path) -> dict[int, str]:

@@ -52,7 +52,7 @@ def held(workdir: epath.Path, timeout: int) -> Iterator[None]:
         return lock.attempt() if processes.is_first() else _TAKEN
 
     # In short steps: processes that wait for the first one give up before it has looked on.
-    while (answer := processes.of_first(processes.together(attempt))) == _LOOKING:
+    while (answer := processes.of_first(processes.on_all(attempt))) == _LOOKING:
         time.sleep(min(1.0, timeout / 20))
     if answer != _TAKEN:
         raise Held(answer)

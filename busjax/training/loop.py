@@ -20,7 +20,7 @@ from busjax.metrics.summary import summarise
 from busjax.models.prediction import Ensemble
 from busjax.runs.checkpoint import CONFIG, Checkpoints
 from busjax.runs.history import History
-from busjax.training import initial, parallel
+from busjax.training import initialization, parallel
 from busjax.training.console import Console
 from busjax.training.epoch import Epoch
 from busjax.training.preemption import Watch
@@ -64,7 +64,9 @@ class _Training:
         batch_size, epochs = config.train.batch_size, config.train.epochs
         self._steps = pipeline.steps_per_epoch(source, split.train, config.data, batch_size)
         self._program = Program(config, self._steps * epochs)
-        self._batches = pipeline.train_batches(source, split.train, config, parallel.share())
+        self._batches = pipeline.train_batches(
+            source, split.train, config, parallel.process_shard()
+        )
         stack.callback(self._batches.close)
         self._checkpoints = Checkpoints(workdir)
         stack.callback(self._checkpoints.close)
@@ -85,7 +87,7 @@ class _Training:
         """From the latest checkpoint, if any."""
         step = self._checkpoints.latest_step()
         if step is None:
-            return initial.start(self._program, self._config), 0, Epoch()
+            return initialization.start(self._program, self._config), 0, Epoch()
         target = self._program.abstract_state()
         state, data = self._checkpoints.restore(step, target, self._config)
         self._batches.set_state(data["iterator"])
@@ -171,7 +173,7 @@ def monitored(scores: dict[str, float], monitor: str) -> float:
 def _validator(config: Config, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
     resized = pipeline.Resized(source, split.validation, config.data.image_size)
-    batches = pipeline.eval_batches(resized, config, parallel.share())
+    batches = pipeline.eval_batches(resized, config, parallel.process_shard())
 
     def validate(state: TrainState) -> dict[str, float]:
         found = program.evaluate(Ensemble((program.evaluated(state),)), batches)

@@ -13,7 +13,7 @@ from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from busjax.config import Parallel
-from busjax.data.pipeline import Share
+from busjax.data.pipeline import Shard
 from busjax.errors import UserError
 from busjax.training.steps import AXIS
 
@@ -40,9 +40,9 @@ def make_mesh(parallel: Parallel) -> Mesh:
     return Mesh(np.array(devices[:count]), (AXIS,))
 
 
-def share() -> Share:
+def process_shard() -> Shard:
     """The part of every batch that this process feeds to its devices."""
-    return Share(jax.process_index(), jax.process_count())
+    return Shard(jax.process_index(), jax.process_count())
 
 
 def check_batch_size(field: str, size: int, mesh: Mesh, micro_batches: int = 1) -> None:

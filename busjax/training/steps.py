@@ -170,8 +170,8 @@ def eval_step(
         of the first member on the image as it is, without learnt weights; 'valid' and 'index' of
         the batch as they came.
     """
-    said = prediction.views(network, ensemble, batch["image"], form.flips)
-    found = prediction.delivered(said, ensemble.calibration, form.model.refine)
+    said = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
+    found = prediction.average(said, ensemble.calibration, form.model.refine)
     return {
         "classes": found.classes,
         "mask": found.mask[..., 0],

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment, Config, Data, Model, Train
-from busjax.data.pipeline import Resized, Share, eval_batches, steps_per_epoch, train_batches
+from busjax.data.pipeline import Resized, Shard, eval_batches, steps_per_epoch, train_batches
 from busjax.data.records import Record
 from busjax.errors import UserError
 
@@ -34,7 +34,7 @@ class FakeSource:
 
 
 SOURCE = FakeSource([0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 2, 2, 0])  # 8, 3, 2
-WHOLE = Share()
+WHOLE = Shard()
 
 
 def config(seed=0, augmented=True, channels=1, **data):
@@ -48,10 +48,10 @@ def config(seed=0, augmented=True, channels=1, **data):
 
 
 def train(
-    count, ids=SOURCE.ids, share=WHOLE, state=None, augmented=True, channels=1, seed=1, **data
+    count, ids=SOURCE.ids, shard=WHOLE, state=None, augmented=True, channels=1, seed=1, **data
 ):
     """The first batches of a training stream, as a list."""
-    batches = train_batches(SOURCE, ids, config(seed, augmented, channels, **data), share)
+    batches = train_batches(SOURCE, ids, config(seed, augmented, channels, **data), shard)
     if state is not None:
         batches.set_state(state)
     result = [next(batches) for _ in range(count)]
@@ -125,7 +125,7 @@ def test_every_epoch_augments_anew():
 
 @pytest.mark.parametrize("count", [2, 3])
 def test_global_batches_do_not_depend_on_the_number_of_processes(count):
-    parts = [train(5, share=Share(i, count)) for i in range(count)]
+    parts = [train(5, shard=Shard(i, count)) for i in range(count)]
     assert all(len(batch["index"]) == 6 // count for part in parts for batch in part)
     assert_equal(joined(parts), train(5))
 
@@ -145,7 +145,7 @@ def test_resumes_exactly(count):
         next(batches)
     state = json.loads(json.dumps(batches.get_state()))
     batches.close()
-    parts = [train(4, state=state, share=Share(i, count)) for i in range(count)]
+    parts = [train(4, state=state, shard=Shard(i, count)) for i in range(count)]
     assert_equal(joined(parts), train(8)[4:])
 
 
@@ -173,8 +173,8 @@ def test_steps_per_epoch():
     assert steps_per_epoch(SOURCE, SOURCE.ids, config(oversample=True).data, 6) == 4
 
 
-def evaluate(ids=SOURCE.ids, share=WHOLE, channels=1):
-    return list(eval_batches(Resized(SOURCE, ids, 16), config(channels=channels), share))
+def evaluate(ids=SOURCE.ids, shard=WHOLE, channels=1):
+    return list(eval_batches(Resized(SOURCE, ids, 16), config(channels=channels), shard))
 
 
 def test_evaluation_is_in_order_and_padded():
@@ -196,7 +196,7 @@ def test_evaluation_is_in_order_and_padded():
 
 @pytest.mark.parametrize("count", [2, 3, 6])
 def test_evaluation_by_several_processes(count):
-    parts = [evaluate(share=Share(i, count)) for i in range(count)]
+    parts = [evaluate(shard=Shard(i, count)) for i in range(count)]
     assert {len(part) for part in parts} == {3}
     assert_equal(joined(parts), evaluate())
 
@@ -213,9 +213,9 @@ def test_unusable_arguments():
     with pytest.raises(UserError, match="5 images to train on are fewer than a batch of 6"):
         train(1, ids=SOURCE.ids[:5])
     with pytest.raises(UserError, match="6 images cannot be shared equally by 4 processes"):
-        train(1, share=Share(0, 4))
+        train(1, shard=Shard(0, 4))
     with pytest.raises(UserError, match="shared equally"):
-        evaluate(share=Share(0, 4))
+        evaluate(shard=Shard(0, 4))
     with pytest.raises(UserError, match=r"lacks images asked for \(1 of 2\), such as 'image 99'"):
         evaluate(ids=("image 1", "image 99"))
 

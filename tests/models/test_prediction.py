@@ -66,7 +66,7 @@ def test_calibration_by_hand():
         Outputs((jax.scipy.special.logit(jnp.array([0.2, 0.3, 0.9])).reshape(1, 1, 3, 1),), logits)
     ]
     calibration = Calibration(np.float32(0.3), np.float32(2.0))
-    found = prediction.delivered(said, calibration)
+    found = prediction.average(said, calibration)
     odds = [0.2 / 0.8 / (0.3 / 0.7), 1.0, 0.9 / 0.1 / (0.3 / 0.7)]
     np.testing.assert_allclose(found.mask.ravel(), [o / (1 + o) for o in odds], rtol=1e-5)
     np.testing.assert_allclose(found.classes, jax.nn.softmax(logits / 2), rtol=1e-5)

@@ -11,7 +11,7 @@ from PIL import Image
 
 from busjax.classes import CLASSES
 from busjax.config import Config, Data, Train
-from busjax.data.pipeline import Share, train_batches
+from busjax.data.pipeline import Shard, train_batches
 from busjax.data.readers import tfds_builder
 from busjax.data.sources import open_source
 from busjax.data.splits import draw_split
@@ -107,7 +107,7 @@ def test_training_batches_are_those_of_the_folder_bit_for_bit(manual, prepared):
         open_source(config(**lists).data, manual),
     ):
         split = draw_split(source.ids, source.labels, source.groups, 0.2, 0.2, 0)
-        batches = train_batches(source, split.train, config(), Share())
+        batches = train_batches(source, split.train, config(), Shard())
         streams.append((split, [next(batches) for _ in range(5)]))
         batches.close()
     assert streams[0][0] == streams[1][0]

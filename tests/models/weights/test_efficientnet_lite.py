@@ -15,7 +15,7 @@ from busjax.errors import UserError
 from busjax.models import efficientnet_lite as lite
 from busjax.models import weights
 from busjax.models.weights import efficientnet_lite as published
-from busjax.training import initial
+from busjax.training import initialization
 from busjax.training.program import Program
 
 VARIANT = "efficientnet_lite0"
@@ -150,7 +150,7 @@ def test_a_run_starts_from_them(config):
     config = config.but(
         model={"encoder": VARIANT, "encoder_weights": "imagenet"}, data={"image_size": 32}
     )
-    state = jax.device_get(initial.start(Program(config, 10), config))
+    state = jax.device_get(initialization.start(Program(config, 10), config))
     params, statistics = weights.load(VARIANT, "imagenet", 1)
     for tree in (state.params["network"].tree, state.ema.tree):
         encoder = dict(tree["encoder"])

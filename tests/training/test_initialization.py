@@ -8,7 +8,7 @@ import pytest
 from busjax.errors import UserError
 from busjax.runs import configuration
 from busjax.runs.checkpoint import restore_best
-from busjax.training import initial
+from busjax.training import initialization
 from busjax.training.program import Program
 
 
@@ -23,7 +23,7 @@ def learnt(run_folder):
 
 
 def started(config):
-    return jax.device_get(initial.start(Program(config, 10), config))
+    return jax.device_get(initialization.start(Program(config, 10), config))
 
 
 def drawn(config):
