@@ -109,6 +109,15 @@ def test_no_module_imports_itself_in_a_circle():
         graphlib.TopologicalSorter({**graph(), "busjax.errors": {"busjax.main"}}).prepare()
 
 
+def test_every_folder_is_a_package():
+    """One without an __init__.py is in no wheel; what git ignores is in no clone, and not linted."""
+    folders = {path.parent for path in SOURCES}
+    assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
+    ignored = [line for line in (ROOT / ".gitignore").read_text().splitlines() if line]
+    names = {name for folder in folders for name in folder.relative_to(ROOT).parts}
+    assert not names & {line.rstrip("/") for line in ignored if not line.startswith("/")}
+
+
 def test_every_file_has_a_layer():
     outside = [module_of(path) for path in SOURCES if layer_of(module_of(path)) is None]
     assert [name for name in outside if not name.startswith("launch")] == ["busjax"]

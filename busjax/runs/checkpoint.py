@@ -14,12 +14,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
 
-from busjax import files
+from busjax import files, flat, processes
 from busjax.config import FREE, INFERENCE, Config, differing
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.runs import checksums
-from busjax import flat, processes
 
 FOLDER = "checkpoints"
 CONFIG = "config"

@@ -10,10 +10,10 @@ from etils import epath
 
 from busjax.config import Config, flatten
 from busjax.errors import UserError
+from busjax.files import PathLike
 from busjax.runs import history, results
 from busjax.runs.results import Predictions
 from busjax.runs.rows import ImageRow
-from busjax.files import PathLike
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,9 +16,8 @@ from typing import Any
 
 from etils import epath
 
-from busjax import files
+from busjax import files, processes
 from busjax.errors import UserError
-from busjax import processes
 
 FILE = "run.lock"
 _TAKEN, _LOOKING = "", "looking"

@@ -22,7 +22,6 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.runs.rows import ImageRow, from_csv, to_csv
 from busjax.files import PathLike
 from busjax.metrics import details
 from busjax.metrics.boundary import Distances
@@ -30,6 +29,7 @@ from busjax.metrics.classification import confusion_matrix
 from busjax.metrics.detection import Lesions
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
+from busjax.runs.rows import ImageRow, from_csv, to_csv
 
 FOLDER = "evaluation"
 VALIDATION = "validation.csv"

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from busjax.errors import UserError
-from busjax.runs import results
-from busjax.runs.rows import ImageRow, make_rows
 from busjax.metrics import boundary, calibration, detection
 from busjax.metrics.segmentation import PixelCounts, count_pixels
 from busjax.metrics.summary import summarise
+from busjax.runs import results
+from busjax.runs.rows import ImageRow, make_rows
 
 EARLIER = "id,group,class,predicted,p_benign,p_malignant,p_normal,dice,iou,tp,fp,fn,tn"
 LATER = f"{EARLIER},hausdorff95,distance,lesions,found,false"
