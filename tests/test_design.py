@@ -110,7 +110,7 @@ def test_no_module_imports_itself_in_a_circle():
 
 
 def test_every_folder_is_a_package():
-    """One without an __init__.py is in no wheel; what git ignores is in no clone, and not linted."""
+    """One without an __init__.py is in no wheel; what git ignores is neither cloned nor linted."""
     folders = {path.parent for path in SOURCES}
     assert [str(folder) for folder in folders if not (folder / "__init__.py").is_file()] == []
     ignored = [line for line in (ROOT / ".gitignore").read_text().splitlines() if line]
