@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from busjax import metrics
     from busjax.data.audit.run import Audit
     from busjax.data.records import RecordSource
+    from busjax.files import PathLike
     from busjax.inference.load import Predictor
     from busjax.training import losses
     from busjax.training.initialization import Built
@@ -43,8 +44,6 @@ __all__ = [
     "train",
 ]
 
-Path = str | os.PathLike[str]
-
 
 def config(name: str = "base", **changes: Any) -> Config:  # type: ignore[no-redef]
     """The settings of a variant, with other values of some fields.
@@ -64,7 +63,7 @@ def config(name: str = "base", **changes: Any) -> Config:  # type: ignore[no-red
     return load_variant(name).but(**changes)
 
 
-def train(config: Config, workdir: Path) -> dict[str, Any]:
+def train(config: Config, workdir: PathLike) -> dict[str, Any]:
     """Trains, or goes on where a run in the folder was cut off, and evaluates on the test split.
 
     Args:
@@ -82,7 +81,7 @@ def train(config: Config, workdir: Path) -> dict[str, Any]:
     return run.train_and_evaluate(config, files.make_folder(files.locate(workdir)))
 
 
-def evaluate(workdir: Path, name: str = "", **changes: Any) -> dict[str, Any]:
+def evaluate(workdir: PathLike, name: str = "", **changes: Any) -> dict[str, Any]:
     """Evaluates the best checkpoint of a run again.
 
     Args:
@@ -105,7 +104,7 @@ def evaluate(workdir: Path, name: str = "", **changes: Any) -> dict[str, Any]:
     return run.evaluate_only(configuration.load(folder).but(**changes), folder, asked)
 
 
-def cross_validate(config: Config, workdir: Path) -> dict[str, Any] | None:
+def cross_validate(config: Config, workdir: PathLike) -> dict[str, Any] | None:
     """Trains and evaluates the folds that `config.cv.only` names, each where it was cut off.
 
     Args:
@@ -146,7 +145,7 @@ def build(name: str = "unet", *, image_size: int = 128, seed: int = 0, **model: 
     return initialization.build(Config().but(**fields))
 
 
-def load(run: Path, *others: Path, **inference: Any) -> Predictor:
+def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
     """Opens the best checkpoint of a run: `busjax.load(RUN)(image)` gives a `Reading`.
 
     Args:
@@ -163,7 +162,7 @@ def load(run: Path, *others: Path, **inference: Any) -> Predictor:
     return load(run, *others, **inference)
 
 
-def open_dataset(folder: Path = "", source: str = "auto", **data: Any) -> RecordSource:
+def open_dataset(folder: PathLike = "", source: str = "auto", **data: Any) -> RecordSource:
     """The images of a folder as records: pixels, mask, class and group.
 
     Args:

@@ -12,6 +12,7 @@ import pytest
 from etils import epath
 
 from busjax.config import Config
+from tests.small import SMALL
 
 # Four virtual devices, so that one device is compared with several on any machine.
 jax.config.update("jax_num_cpu_devices", 4)
@@ -97,19 +98,7 @@ def run_folder(
     tmp_path_factory: pytest.TempPathFactory, train: Callable[[Config, Path], None]
 ) -> Path:
     """A small trained run, not to be written to: two epochs on phantoms of 16 x 16 pixels."""
-    config = Config().but(
-        name="tiny",
-        model={
-            "width": 4,
-            "depth": 1,
-            "classifier_hidden": 8,
-            "ops": "reference",
-            "dtype": "float32",
-        },
-        data={"image_size": 16, "source": "phantom", "phantom_count": 48},
-        train={"batch_size": 8, "eval_batch_size": 8, "epochs": 2},
-        parallel={"devices": 1},
-    )
+    config = Config().but(**SMALL).but(name="tiny", train={"epochs": 2})
     folder = tmp_path_factory.mktemp("shared") / "run"
     folder.mkdir()
     train(config, folder)

@@ -11,13 +11,7 @@ import pytest
 
 import busjax
 from busjax.errors import UserError
-
-SMALL = {
-    "model": {"width": 4, "depth": 1, "classifier_hidden": 8, "ops": "reference"},
-    "data": {"image_size": 16, "source": "phantom", "phantom_count": 48},
-    "train": {"batch_size": 8, "eval_batch_size": 8, "epochs": 1},
-    "parallel": {"devices": 1},
-}
+from tests.small import SMALL
 
 
 def test_a_loop_of_ones_own_in_twenty_lines():

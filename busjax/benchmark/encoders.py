@@ -65,7 +65,7 @@ def gigaflops(model: Model, side: int) -> float:
     """Operations of reading one image, in 10^9 (a multiplication and an addition are two)."""
     plain = model.but(ops="reference", dtype="float32")
     network, variables, image = _shapes(plain, side)
-    predict = jax.jit(functools.partial(prediction.predict, network))
+    predict = jax.jit(functools.partial(prediction.predict, network, refinement=model.refine))
     cost = predict.lower(Ensemble((variables,)), image).cost_analysis() or {}
     return cost["flops"] / 1e9
 

@@ -39,7 +39,7 @@ class Rates:
 def measure(side: int) -> Rates:
     """Times the pipeline on noise in the layout of BUSI, for images of so many pixels a side."""
     config = load_variant("unetpp")
-    config = config.but(data=config.data.but(image_size=side))
+    config = config.but(data={"image_size": side})
     with tempfile.TemporaryDirectory() as folder:
         _write(Path(folder))
         start = time.perf_counter()

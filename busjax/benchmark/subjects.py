@@ -111,7 +111,8 @@ def _ours_predict(subject: Subject) -> Call:
     config, image = subject.config, batch_of(subject)["image"]
     network = architectures.build(config.model)
     ensemble = jax.device_put(_drawn(config))
-    predict = jax.jit(functools.partial(prediction.predict, network))
+    refinement = config.model.refine
+    predict = jax.jit(functools.partial(prediction.predict, network, refinement=refinement))
     return lambda: jax.device_get(predict(ensemble, image))
 
 

@@ -46,8 +46,8 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
 
 
 def _open_auto(data: Data, cwd: PathLike) -> RecordSource:
-    if _find_busi(data, cwd) is not None:
-        return _open_busi(data, cwd)
+    if (directory := _find_busi(data, cwd)) is not None:
+        return _read_busi(data, directory, cwd)
     if data.curation != "none" or data.groups:
         raise UserError(
             "config.data.curation and config.data.groups are for BUSI, but no BUSI data was"
@@ -66,6 +66,10 @@ def _open_busi(data: Data, cwd: PathLike) -> RecordSource:
     directory = _find_busi(data, cwd)
     if directory is None:
         raise UserError(f"No BUSI data found: {_HOW_TO_GIVE_DATA}.")
+    return _read_busi(data, directory, cwd)
+
+
+def _read_busi(data: Data, directory: epath.Path, cwd: PathLike) -> RecordSource:
     return curated(
         data,
         directory,

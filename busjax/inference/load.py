@@ -148,11 +148,11 @@ def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
 def _with(config: Config, inference: dict[str, Any]) -> Config:
     """The settings with other fields of the inference, 'refine' among them."""
     known = ("refine", *Inference.fields())
-    for name in inference.keys() - set(known):
-        raise UserError(f"{name} is no option of inference: choose among {', '.join(known)}")
-    model = {name: inference[name] for name in inference.keys() & {"refine"}}
-    rest = {name: inference[name] for name in inference.keys() - {"refine"}}
-    return config.but(model=model, inference=rest)
+    for name in inference:
+        if name not in known:
+            raise UserError(f"{name} is no option of inference: choose among {', '.join(known)}")
+    own = {"refine": config.model.refine, **inference}
+    return config.but(model={"refine": own.pop("refine")}, inference=own)
 
 
 def _batches(count: int) -> list[tuple[int, int]]:

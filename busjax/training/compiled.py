@@ -13,11 +13,20 @@ import numpy as np
 from jax.sharding import Mesh
 
 from busjax import processes, waiting
+from busjax.config import Model
 from busjax.models import architectures
 from busjax.models.prediction import Ensemble
 from busjax.training import optim, parallel, steps
 from busjax.training.hyperparameters import Form, Hyperparameters
 from busjax.training.steps import AXIS, TrainState
+
+
+def drawing(model: Model, image_size: int, axis_name: str | None = None) -> Callable[[Any], Any]:
+    """From a seed, () uint32, the initial variables of a network for such images; jitted."""
+    # The weights are the same with any operations; the reference is traced in half the time.
+    plain = architectures.build(model.but(ops="reference"), axis_name)
+    shape = (image_size, image_size, model.image_channels)
+    return jax.jit(functools.partial(steps.init_variables, plain, shape=shape))
 
 
 class Compiled:
@@ -43,10 +52,7 @@ class Compiled:
         self._options = dict(options)
         self._form, self._size, self._mesh, self._map = form, image_size, mesh, how
         self.network = network = architectures.build(form.model, axis_name=AXIS)
-        shape = (image_size, image_size, form.model.image_channels)
-        # The weights are the same with any operations; the reference is traced in half the time.
-        plain = architectures.build(form.model.but(ops="reference"), axis_name=AXIS)
-        self.draw = jax.jit(functools.partial(steps.init_variables, plain, shape=shape))
+        self.draw = drawing(form.model, image_size, AXIS)
         self.state = jax.jit(functools.partial(steps.init_state, form=form))
         self.learning_rate = jax.jit(optim.learning_rate)
         train_step = functools.partial(steps.train_step, network=network, form=form)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -14,8 +13,9 @@ from busjax.errors import UserError
 from busjax.models import architectures, weights
 from busjax.models.network import MultiTaskNet
 from busjax.runs.variables import best_variables
+from busjax.training.compiled import drawing
 from busjax.training.program import Program
-from busjax.training.steps import TrainState, init_variables
+from busjax.training.steps import TrainState
 
 _NAMED = 6  # tensors that a message names, at most
 
@@ -48,11 +48,8 @@ def build(config: Config) -> Built:
     Raises:
         UserError: the weights are missing, or do not fit.
     """
-    model, size = config.model, config.data.image_size
-    # The weights are the same with any operations; the reference is traced in half the time.
-    plain = architectures.build(model.but(ops="reference"))
-    draw = functools.partial(init_variables, plain, shape=(size, size, model.image_channels))
-    variables = jax.device_get(jax.jit(draw)(np.uint32(config.seed % 2**32)))
+    model, draw = config.model, drawing(config.model, config.data.image_size)
+    variables = jax.device_get(draw(np.uint32(config.seed % 2**32)))
     if model.encoder_weights:
         variables = with_encoder(variables, model)
     return Built(architectures.build(model), variables)

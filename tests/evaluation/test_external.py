@@ -16,6 +16,7 @@ from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.errors import UserError
 from busjax.runs import configuration, results
+from tests.small import SMALL
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -42,18 +43,7 @@ def place(tmp_path_factory):
     root = tmp_path_factory.mktemp("external")
     write_busi(root / "own", 0)
     write_busi(root / "other clinic", 1, (5, 4, 3))
-    config = Config().but(
-        model={
-            "width": 4,
-            "depth": 1,
-            "classifier_hidden": 8,
-            "ops": "reference",
-            "dtype": "float32",
-        },
-        data={"image_size": 16, "source": "busi", "dir": str(root / "own")},
-        train={"batch_size": 8, "eval_batch_size": 8, "epochs": 1},
-        parallel={"devices": 1},
-    )
+    config = Config().but(**SMALL).but(data={"source": "busi", "dir": str(root / "own")})
     (root / "run").mkdir()
     with warnings.catch_warnings():
         # tensorboardX still calls what NumPy and protobuf deprecate.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import functools
 import re
 import warnings
 from collections.abc import Collection
@@ -188,13 +189,10 @@ def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
 
 
 def _read_all(root: epath.Path, entries: list[_Entry]) -> tuple[list[Record], list[Problem]]:
-    def read(entry: _Entry) -> tuple[Record | None, list[Problem]]:
-        return _read(root, entry)
-
     # Pillow only warns of images up to twice its limit; here each of them is a bad file.
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        results = list(pool.map(read, entries))
+        results = list(pool.map(functools.partial(_read, root), entries))
     records = [record for record, _ in results if record is not None]
     return records, [problem for _, problems in results for problem in problems]
 

@@ -1,7 +1,4 @@
-"""Draws a sheet of phantoms.
-
-python -m busjax.data.readers.phantom --out=docs/images/phantoms.png
-"""
+"""Draws a sheet of phantoms: `python -m busjax.data.readers.phantom --out=phantoms.png`."""
 
 from __future__ import annotations
 
