@@ -199,6 +199,8 @@ def open_source(config: Config) -> RecordSource:
     """Opens the images of a configuration and says which they are."""
     source = sources.open_source(config.data, os.getcwd())
     print(source.description, flush=True)
+    if advice := sources.advice(config.data, source):
+        print(advice, flush=True)
     return source
 
 

@@ -62,8 +62,7 @@ def digests(source: RecordSource) -> dict[str, str]:
     All images are decoded, but for phantoms, which their seed and index tell.
     """
     if source.name == "phantom":
-        drawn = source.description.partition(";")[0]
-        return {id: _digest(f"{drawn} {id}".encode()) for id in source.ids}
+        return {id: _digest(f"{source.description} {id}".encode()) for id in source.ids}
     found = {}
     for index in range(len(source)):
         record = source[index]

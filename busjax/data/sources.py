@@ -29,7 +29,7 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
 
     BUSI is looked for in `data.dir`, else in $BUSI_DIR, else in data/Dataset_BUSI_with_GT. A
     folder that is given must be a BUSI folder: only where none is given and none is found does
-    'auto' fall back to phantoms, and the description says so. Several folders, joined by ',', are
+    'auto' fall back to phantoms, and `advice` says so. Several folders, joined by ',', are
     one set; with 'auto' each of them is a BUSI folder or that of a table, and lists and audits are
     for the BUSI folders among them.
 
@@ -45,6 +45,13 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
     return READERS[data.source](data, cwd)
 
 
+def advice(data: Data, source: RecordSource) -> str:
+    """How to use BUSI, where it was looked for and phantoms were opened instead; else ''."""
+    if data.source != "auto" or source.name != "phantom":
+        return ""
+    return f"no BUSI data was found: {_HOW_TO_GIVE_DATA}"
+
+
 def _open_auto(data: Data, cwd: PathLike) -> RecordSource:
     if (directory := _find_busi(data, cwd)) is not None:
         return _read_busi(data, directory, cwd)
@@ -53,9 +60,7 @@ def _open_auto(data: Data, cwd: PathLike) -> RecordSource:
             "config.data.curation and config.data.groups are for BUSI, but no BUSI data was"
             f" found: {_HOW_TO_GIVE_DATA}."
         )
-    phantoms = _open_phantom(data, cwd)
-    phantoms.description += f"; no BUSI data was found: {_HOW_TO_GIVE_DATA}"
-    return phantoms
+    return _open_phantom(data, cwd)
 
 
 def _open_phantom(data: Data, cwd: PathLike) -> PhantomSource:

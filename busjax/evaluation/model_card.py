@@ -77,7 +77,7 @@ def _data(run: Run, split: splits.Split, origin: dict[str, Any]) -> str:
     groups = config["data.groups"].rpartition("/")[2]
     return (
         "## Data\n\n"
-        f"* {origin.get('description', run.facts['source']).partition(';')[0]}\n"
+        f"* {origin.get('description', run.facts['source'])}\n"
         f"* curation: {curation}; groups: {groups or 'as the curation or the set tells'}\n"
         f"* split by group and class, seed {config['data.split_seed']}: {parts}\n"
         f"* SHA-256 of the split: `{splits.digest(split)}`\n"

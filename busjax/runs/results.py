@@ -168,6 +168,8 @@ def read_summary(directory: PathLike, folder: str = FOLDER) -> dict[str, Any]:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UserError(f"{path}: not JSON ({error}); evaluate the run again") from error
+    if "description" in entries:  # of phantoms, earlier versions added how to use BUSI
+        entries["description"] = entries["description"].partition("; no BUSI data was found")[0]
     return {key: math.nan if value is None else value for key, value in entries.items()}
 
 

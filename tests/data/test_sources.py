@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from busjax.config import FIELDS, Data
-from busjax.data import curated
+from busjax.data import curated, sources
 from busjax.data.curation import Curation
 from busjax.data.sources import READERS, open_source
 from busjax.errors import UserError
@@ -62,16 +62,20 @@ def test_phantoms_where_nothing_is_found(tmp_path):
     assert source.name == "phantom"
     assert len(source) == 6
     assert source[0].image.shape == (32, 32)
-    for words in ("phantom", "not BUSI", "no BUSI data was found", "--config.data.dir", "BUSI_DIR"):
+    for words in ("phantom", "not BUSI", "no patients"):
         assert words in source.description
-    assert "\n" not in source.description
+    assert "--config" not in source.description  # it stands on every page of the run
+    advice = sources.advice(data(), source)
+    for words in ("no BUSI data was found", "--config.data.dir", "BUSI_DIR"):
+        assert words in advice
+    assert "\n" not in source.description + advice
 
 
 def test_phantoms_where_they_are_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("BUSI_DIR", str(write_busi(tmp_path)))
     source = open_source(data(source="phantom", curation="absent.csv"), tmp_path)
     assert source.name == "phantom"
-    assert "found" not in source.description
+    assert sources.advice(data(source="phantom"), source) == ""
 
 
 @pytest.mark.parametrize("source", ["auto", "busi"])

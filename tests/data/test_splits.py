@@ -3,7 +3,16 @@ import json
 import numpy as np
 import pytest
 
-from busjax.data.splits import Split, check, draw_fold, draw_folds, draw_split, load, save
+from busjax.data.splits import (
+    Split,
+    check,
+    draw_fold,
+    draw_folds,
+    draw_split,
+    load,
+    provenance,
+    save,
+)
 from busjax.errors import UserError
 
 
@@ -125,6 +134,8 @@ def test_save_and_load(tmp_path):
     save(split, path, source="phantom", seed=3)
     assert load(path) == split
     assert json.loads(path.read_text())["provenance"] == {"source": "phantom", "seed": 3}
+    save(split, path, description="phantoms: no patients; no BUSI data was found: x")
+    assert provenance(path) == {"description": "phantoms: no patients"}  # as saved earlier
 
 
 @pytest.mark.parametrize(

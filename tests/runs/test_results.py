@@ -117,6 +117,15 @@ def test_a_table_of_an_earlier_version_is_read(tmp_path):
     assert results.summary_from_rows([row])["accuracy"] == 1
 
 
+def test_the_advice_of_an_earlier_version_is_no_description(tmp_path, arrays, rows):
+    summary = {
+        "source": "phantom",
+        "description": "phantoms: no patients; no BUSI data was found: x",
+    }
+    results.write(tmp_path, rows, summary, arrays[-1])
+    assert results.read_summary(tmp_path)["description"] == "phantoms: no patients"
+
+
 def test_undefined_is_null(tmp_path, arrays, rows):
     results.write(tmp_path, rows, {"dice_normal": math.nan, "source": "busi"}, arrays[3])
     text = (tmp_path / "evaluation/summary.json").read_text()
