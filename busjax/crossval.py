@@ -13,7 +13,7 @@ from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import model_card, scores, study
+from busjax.evaluation import scores, study
 from busjax.runs import configuration, lock, results
 from busjax.runs.variables import member_folders
 
@@ -132,7 +132,8 @@ def _check_folder(config: Config, workdir: epath.Path) -> None:
 
 def _is_finished(folder: epath.Path, results_in: str = results.FOLDER) -> bool:
     """Whether a fold was evaluated, down to the page that is written last."""
-    return (folder / model_card.FILE).exists() and results.exist(folder, results_in)
+    report = results.report_path(folder, results_in)
+    return report.exists() and results.exist(folder, results_in)
 
 
 def _sum_up(

@@ -250,9 +250,9 @@ def _evaluate_and_report(
     summary = evaluate(config, workdir, source, split.test, results_in, validation=split.validation)
     if not processes.is_first():
         return summary
-    report = _write_report(workdir, results_in)
     if results_in == results.FOLDER:
         write_model_card(workdir)
+    report = _write_report(workdir, results_in)  # last: it links to all other files
     print(_summary_lines(summary))
     print(f"report: {report}", flush=True)
     return summary
@@ -260,7 +260,7 @@ def _evaluate_and_report(
 
 def _write_report(workdir: epath.Path, results_in: str) -> epath.Path:
     # Its drawing takes half a second to import, which a run can spend when it has ended.
-    from busjax.evaluation.report.page import write_report
+    from busjax.evaluation.report.run_page import write_report
 
     return write_report(workdir, results_in)
 

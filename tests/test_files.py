@@ -20,7 +20,7 @@ from orbax.checkpoint._src.path import gcs_utils
 
 from busjax import files, run
 from busjax.errors import UserError
-from busjax.evaluation.report.page import write_report
+from busjax.evaluation.report.run_page import write_report
 from busjax.runs import configuration, results
 from tests.finished import untimed_history
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import urllib.parse
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +16,10 @@ from PIL import Image
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.inference import NOTE, lesions, page
+from busjax.inference import NOTE, lesions, predictions_page
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
+from busjax.inference.predictions_page import Case
 
 if TYPE_CHECKING:
     from busjax.inference.load import Predictor, Reading
@@ -50,27 +52,30 @@ class Folder:
             "note": NOTE,
         }
         self._entries: list[dict[str, Any]] = []  # the numbers of each image
-        self._first: list[str] = []  # the cases of the first page, which is written last
-        self._further: list[str] = []  # those of the page that is being filled
+        self._first: list[Case] = []  # those of the first page, which is written last
+        self._further: list[Case] = []  # those of the page that is being filled
+        self._pages = 1  # the first one, and those that are full
         self._unreadable: list[dict[str, str]] = []
         self._write("predictions.json", self._json())  # tells at once where nothing can be written
 
     def add(self, file: File, frame: Frame, reading: Reading) -> None:
         """Writes mask and overlay of a frame and keeps its numbers."""
         name = f"{file.name}_frame_{frame.number:04d}" if frame.number else file.name
+        saved = {}
         if "masks" in self._saved:
-            self._write(f"masks/{name}.png", _png(reading.mask.astype(np.uint8) * 255))
+            saved["mask"] = f"masks/{name}.png"
+            self._write(saved["mask"], _png(reading.mask.astype(np.uint8) * 255))
         if "overlays" in self._saved:
-            self._write(f"overlays/{name}.png", _png(_overlay(frame.pixels, reading.mask)))
+            saved["overlay"] = f"overlays/{name}.png"
+            self._write(saved["overlay"], _png(_overlay(frame.pixels, reading.mask)))
         entry = _entry(file, name, frame, reading)
+        links = {kind: urllib.parse.quote(path) for kind, path in saved.items()}
+        self._show(
+            predictions_page.case(
+                len(self._entries), entry, frame.pixels, reading.mask_probability, links
+            )
+        )
         self._entries.append(entry)
-        shown = page.case(entry, frame.pixels, reading.mask_probability)
-        if len(self._first) < page.CASES:
-            self._first.append(shown)
-            return
-        self._further.append(shown)
-        if len(self._further) == page.CASES:
-            self._turn()
 
     def add_unreadable(self, file: File, reason: str) -> None:
         """Keeps the name of a file that could not be read."""
@@ -81,15 +86,24 @@ class Folder:
         self._write("predictions.json", self._json())
         if self._further:
             self._turn()
-        content = page.page(self._facts, self._entries, self._first, self._unreadable)
-        self._write(page.file_name(1), content.encode())
+        first = predictions_page.page(self._facts, self._entries, self._first, self._unreadable)
+        self._write(predictions_page.file_name(1), first)
+
+    def _show(self, case: Case) -> None:
+        """Puts an image on the first page that has room."""
+        if len(self._first) < predictions_page.CASES:
+            self._first.append(case)
+            return
+        self._further.append(case)
+        if len(self._further) == predictions_page.CASES:
+            self._turn()
 
     def _turn(self) -> None:
         """Writes a page that is full, or the last one."""
-        number = -(-len(self._entries) // page.CASES)
-        content = page.further(self._facts, number, self._further)
-        self._write(page.file_name(number), content.encode())
-        self._further = []
+        number = self._pages + 1
+        content = predictions_page.further(self._facts, number, self._further)
+        self._write(predictions_page.file_name(number), content)
+        self._pages, self._further = number, []
 
     def _json(self) -> bytes:
         content = {**self._facts, "images": self._entries, "unreadable": self._unreadable}

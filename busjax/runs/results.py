@@ -138,6 +138,11 @@ def write(
     files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
 
 
+def report_path(directory: PathLike, folder: str = FOLDER) -> epath.Path:
+    """Where the page of a run lies; that of an external test lies beside its results."""
+    return epath.Path(directory) / ("" if folder == FOLDER else folder) / "report.html"
+
+
 def exist(directory: PathLike, folder: str = FOLDER) -> bool:
     """Whether an evaluation was finished there."""
     return (epath.Path(directory) / folder / "summary.json").exists()

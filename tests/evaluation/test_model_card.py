@@ -24,7 +24,10 @@ def card(tmp_path):
         path.write_text(json.dumps(config))
         split = splits.Split(("a", "b"), ("c",), ("d", "e", "f"))
         splits.save(
-            split, folder / splits.FILE, source=source, description="BUSI: 6 images; a hint"
+            split,
+            folder / splits.FILE,
+            source=source,
+            description="BUSI: 6 images; other: 3 images",
         )
         return model_card.write_model_card(folder).read_text()
 
@@ -36,7 +39,7 @@ def test_holds_what_is_asked_of_it(card, tmp_path):
     text = card(groups="/some/where/list.csv", curation="none")
     assert "no medical device and must not be used" in text
     assert "for diagnosis" in text
-    assert "* BUSI: 6 images\n" in text
+    assert "* BUSI: 6 images; other: 3 images\n" in text
     assert "groups: list.csv" in text
     assert "/some/where" not in text  # no paths of this machine
     assert "2 train, 1 validation, 3 test" in text

@@ -15,7 +15,7 @@ from PIL import Image
 from busjax.errors import UserError
 from busjax.evaluation.report import cases
 from busjax.evaluation.report.__main__ import main
-from busjax.evaluation.report.page import BANNER, write_report
+from busjax.evaluation.report.run_page import BANNER, write_report
 from busjax.metrics.segmentation import count_pixels
 from busjax.runs import results
 from busjax.runs.finished import read_run
@@ -93,12 +93,53 @@ def test_busi_has_no_banner(tmp_path):
 
 def test_page_needs_no_other_file(run_folder):
     page = page_of(run_folder)
-    links = re.findall(r'(?:src|href)="([^"]*)', page)
-    assert len(links) == 4 + 9 * 3  # charts; pixels once a case, used twice more
-    assert all(link.startswith(("data:image/", "#")) for link in links)
-    assert not re.search(r"https?:|<script|<link|@import|url\(", page)
-    assert {link[1:] for link in links if link[0] == "#"} <= set(re.findall(r'id="([^"]*)', page))
+    shown = re.findall(r'(?:src|<(?:image|use)[^>]* href)="([^"]*)', page)
+    assert len(shown) == 4 + 9 * 3  # charts; pixels once a case, used twice more
+    assert all(link.startswith(("data:image/", "#")) for link in shown)
+    assert not re.search(r"https?:|<script[^>]|<link|@import|url\(", page)
+    assert {link[1:] for link in shown if link[0] == "#"} <= set(re.findall(r'id="([^"]*)', page))
     assert len(page) < 3_000_000
+
+
+def test_the_files_of_the_run_are_linked(run_folder):
+    links = re.findall(r'<a href="([^"]*)"', page_of(run_folder))
+    assert {"evaluation/images.csv", "evaluation/summary.json", "config.json"} < set(links)
+    assert "MODEL_CARD.md" not in links  # this run has none
+    (run_folder / "MODEL_CARD.md").write_text("card")
+    links = re.findall(r'<a href="([^"]*)"', page_of(run_folder))
+    assert "MODEL_CARD.md" in links
+    for link in links:
+        assert (run_folder / link).is_file()
+    (run_folder / "evaluation").rename(run_folder / "evaluation_b")
+    page = write_report(run_folder, "evaluation_b")
+    links = re.findall(r'<a href="([^"]*)"', page.read_text())
+    assert {"images.csv", "../config.json", "../MODEL_CARD.md"} < set(links)
+    for link in links:
+        assert (page.parent / link).is_file()
+
+
+def test_every_image_is_in_the_list(run_folder):
+    listing = page_of(run_folder).partition('class="listing"')[2].partition("</section>")[0]
+    rows = [re.findall(r"<td[^>]*>([^<]*)</td>", line) for line in re.findall("<tr>.*", listing)]
+    first = results.read_rows(run_folder)[0]
+    assert [row[0] for row in rows[1:]] == [f"case{index}" for index in range(9)]
+    assert rows[1][1:3] == [first.class_name, first.predicted]
+    assert rows[1][3:] == [f"{x:.3f}" for x in (*first.probabilities, first.dice, first.iou)]
+
+
+def test_numbers_are_rounded(run_folder):
+    path = run_folder / "evaluation/summary.json"
+    facts = {"temperature": 0.6612018346786499, "parameters": 605103, "is_ensemble": False}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+    page = page_of(run_folder)
+    for name, shown in (
+        ("temperature", "0.6612"),
+        ("parameters", "605,103"),
+        ("is ensemble", "no"),
+    ):
+        assert f"<dt>{name}</dt><dd>{shown}</dd>" in page
+    text = re.sub(r'"data:[^"]*"| d="[^"]*"', "", page)
+    assert not re.search(r"\d\.\d{5,}", text.partition("configuration fields")[0])
 
 
 def test_every_score_is_shown(run_folder):
@@ -131,8 +172,8 @@ def test_every_picture_has_words(run_folder):
 
 def test_names_are_escaped(tmp_path):
     page = page_of(write_run(tmp_path, [0, 1, 2], prefix='<script>alert("1")</script>&'))
-    assert "<script" not in page
-    assert "&lt;script&gt;alert(&quot;1&quot;)&lt;/script&gt;&amp;0" in page
+    assert page.count("<script") == 1  # ours
+    assert "&lt;script&gt;alert(&#34;1&#34;)&lt;/script&gt;&amp;0" in page
 
 
 def test_best_median_and_worst(run_folder):
@@ -175,8 +216,7 @@ def test_outlines_enclose_the_mask(run_folder):
 
 def test_pixels_are_those_of_the_image(run_folder, tmp_path):
     case = cases.cases_of(read_run(run_folder), "benign")[0]
-    picture = cases.panels(case, "x")["image"]
-    (data,) = re.findall(r"base64,([^\"]*)", picture)
+    _, _, data = case.picture.source.partition("base64,")
     (tmp_path / "x.png").write_bytes(base64.b64decode(data))
     np.testing.assert_array_equal(np.asarray(Image.open(tmp_path / "x.png")), case.image)
 

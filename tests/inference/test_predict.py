@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 import busjax
-from busjax.inference import folder, page, predict
+from busjax.inference import folder, predict, predictions_page
 from tests.inference.test_images import write_dicom
 
 ROOT = Path(__file__).parent.parent.parent
@@ -123,24 +124,34 @@ def test_the_page_shows_every_image_and_says_what_it_is(run_folder, inputs, tmp_
     identifiers = re.findall(r'<image id="([^"]*)"', page)
     assert len(set(identifiers)) == 4
     assert re.findall(r'<use href="#([^"]*)"', page) == identifiers
-    assert not re.search(r'(src|href)="(?!data:|#)', page)  # needs no other file
+    assert not re.search(r'src="(?!data:)|<link|url\(', page)  # needs no other file
+    links = re.findall(r'<a href="([^"]*)"', page)
+    assert [link for link in links if link[0] == "#"] == [f"#image-{i}" for i in range(1, 5)]
+    assert {link[1:] for link in links if link[0] == "#"} <= set(re.findall(r'id="([^"]*)"', page))
+    others = [urllib.parse.unquote(link) for link in links if link[0] != "#"]
+    assert len(others) == 1 + 4 * 2  # numbers; mask and overlay of each image
+    for link in others:
+        assert (tmp_path / "out" / link).is_file()
 
 
 @pytest.mark.parametrize(
     ("cases", "shown"), [(4, [4]), (3, [3, 1]), (2, [2, 2]), (1, [1, 1, 1, 1])]
 )
 def test_many_images_have_several_pages(run_folder, inputs, tmp_path, monkeypatch, cases, shown):
-    monkeypatch.setattr(page, "CASES", cases)
+    monkeypatch.setattr(predictions_page, "CASES", cases)
     assert run(run_folder, inputs, f"--out={tmp_path / 'out'}", "--save=none") == 0
     first = (tmp_path / "out" / "index.html").read_text()
     assert "<h1>4 images</h1>" in first
-    links = re.findall(r'<a href="([^"]*)">([^<]*)</a>', first)
+    links = re.findall(r'<a href="(page[^"#]*)">([^<]*)</a>', first)
     assert [target for target, _ in links] == [f"page_{n}.html" for n in range(2, len(shown) + 1)]
     pages = [first, *((tmp_path / "out" / target).read_text() for target, _ in links)]
     assert [text.count("<article") for text in pages] == shown
-    assert [
-        name for text in pages for name in re.findall(r'<image id="image-([^"]*)"', text)
-    ] == NAMES
+    assert re.findall(r'aria-label="image of ([^"]*)"', "".join(pages)) == NAMES
+    for target, name in re.findall(r'<td><a href="([^"]*)">([^<]*)</a>', first):
+        file, _, identifier = target.partition("#")
+        text = (tmp_path / "out" / (file or "index.html")).read_text()
+        assert f'id="{identifier}"' in text
+        assert f'aria-label="image of {name}"' in text
     for (_, told), text in zip(links, pages[1:], strict=True):
         assert f"<h1>Images {told}</h1>" in text
         assert "trained on synthetic phantoms" in text
@@ -156,7 +167,9 @@ def test_the_page_names_the_largest_lesions_only():
     entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}}
     pixels = np.zeros((8, 8), np.uint8)
     for count, more in ((3, False), (5, True)):
-        text = page.case({**entry, "lesions": [lesion] * count}, pixels, pixels.astype(float))
+        of = {**entry, "lesions": [lesion] * count}
+        case = predictions_page.case(0, of, pixels, pixels.astype(float), {})
+        text = predictions_page.further({"trained_on": {}, "note": ""}, 2, [case]).decode()
         assert text.count("lesion of 4.0 x 3.0 pixels") == 3
         assert ("and 2 smaller" in text) == more
 

@@ -22,7 +22,7 @@ import sklearn.metrics  # noqa: F401
 import tensorboardX  # noqa: F401
 
 from busjax import main, run  # noqa: F401
-from busjax.evaluation.report import page  # noqa: F401
+from busjax.evaluation.report import run_page  # noqa: F401
 
 FLAGS = [
     "--config=configs/unet.py",

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from busjax import files
 from busjax.config import Table
 from busjax.data.audit import overrides, pairs
-from busjax.data.audit.page import page
+from busjax.data.audit.audit_page import page
 from busjax.data.audit.run import Audit, audit, to_json
 from busjax.data.audit.source import Folder
 from busjax.data.readers.busi import find_folder
@@ -51,7 +51,7 @@ def make(
     content = to_json(found) | {"unusable": [list(problem) for problem in source.skipped]}
     out.parent.mkdir(parents=True, exist_ok=True)
     shown = out.with_suffix(".html")
-    files.replace(shown, page(found, source.skipped).encode())
+    files.replace(shown, page(found, source.skipped, out.name))
     files.replace(out, (json.dumps(content, indent=1) + "\n").encode())
     return found, shown
 

@@ -14,7 +14,7 @@ from etils import epath
 from busjax import files
 from busjax.errors import UserError, tell
 from busjax.evaluation import study
-from busjax.evaluation.compare import charts, page, picture, published
+from busjax.evaluation.compare import charts, comparison_page, picture, published
 from busjax.evaluation.study import Study
 from busjax.runs import results
 
@@ -34,13 +34,13 @@ def _compare(options: argparse.Namespace) -> None:
         raise UserError("a folder is given twice")
     studies = [_read(folder, options.folds) for folder in options.folders]
     others = published.read(options.published) if options.published else []
-    labels = page.names(studies)
+    labels = comparison_page.names(studies)
     drawn = options.picture or options.curves
     if options.out or not drawn:
-        shown = page.all_tables(labels, studies, others, options.tables)
-        text = page.markdown(studies, shown)
+        shown = comparison_page.all_tables(labels, studies, others, options.tables)
+        text = comparison_page.markdown(studies, shown)
     if options.out:
-        _write(options.out, page.html(labels, studies, shown).encode())
+        _write(options.out, comparison_page.html(labels, studies, shown, options.out))
         _write(options.out.with_suffix(".md"), text.encode())
     elif not drawn:
         print(text)
@@ -81,8 +81,9 @@ def _parser() -> argparse.ArgumentParser:
         "--folds", type=_folds, default=(), metavar="0,1", help="these folds only [all]"
     )
     parser.add_argument(
-        "--tables", type=_tables, default=page.SHOWN, metavar="NAME,NAME",
-        help=f"of {', '.join(page.TABLES)}, these only [{', '.join(page.SHOWN)}]",
+        "--tables", type=_tables, default=comparison_page.SHOWN, metavar="NAME,NAME",
+        help=f"of {', '.join(comparison_page.TABLES)}, these only "
+        f"[{', '.join(comparison_page.SHOWN)}]",
     )  # fmt: skip
     parser.add_argument(
         "--published", type=files.argument, metavar="FILE.csv",
@@ -105,8 +106,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tables(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    if unknown := set(names) - set(page.TABLES):
-        known = ", ".join(page.TABLES)
+    if unknown := set(names) - set(comparison_page.TABLES):
+        known = ", ".join(comparison_page.TABLES)
         raise argparse.ArgumentTypeError(f"'{min(unknown)}' is none of {known}")
     return names
 

@@ -1,17 +1,17 @@
-"""The numbers of a comparison, as tables that are written as HTML or Markdown."""
+"""The numbers of a comparison, as tables of texts."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
 from busjax.classes import CLASSES
 from busjax.evaluation.compare.paired import Difference
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.study import Study
+from busjax.pages.numbers import UNDEFINED, number
+from busjax.pages.tables import Table
 from busjax.runs import results
 
 COLUMNS = {
@@ -38,26 +38,6 @@ _MORE = {
     "mask, but normal": "n_mask_on_normal",
     "lesion, no mask": "n_lesion_without_mask",
 }
-UNDEFINED = "–"  # noqa: RUF001  (the dash is meant)
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table of texts.
-
-    Attributes:
-        title: above it.
-        note: how it is to be read.
-        head: names of the columns, the first that of the rows.
-        rows: a name and cells; a cell is a number and what stands small beside it.
-        marked: indices of rows that are not ours.
-    """
-
-    title: str
-    note: str
-    head: tuple[str, ...]
-    rows: list[tuple[str, list[tuple[str, str]]]]
-    marked: frozenset[int] = frozenset()
 
 
 def pooled(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
@@ -84,7 +64,7 @@ def pooled(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
 def more(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
     """Measures that fewer look for, over all test images of each study."""
     rows = [
-        (label, [(_measure(summary["pooled"].get(key)), "") for key in _MORE.values()])
+        (label, [(number(summary["pooled"].get(key)), "") for key in _MORE.values()])
         for label, summary in zip(labels, summaries, strict=True)
     ]
     return Table(
@@ -154,45 +134,6 @@ def confusion(labels: Sequence[str], studies: Sequence[Study]) -> Table:
     )
 
 
-def html(table: Table) -> str:
-    """The table as HTML, all texts escaped."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in table.head)
-    lines = []
-    for index, (name, cells) in enumerate(table.rows):
-        row = "".join(
-            f"<td{' class=words' if text[:1].isalpha() else ''}>{escape(text)}"
-            f"{f'<small>{escape(small)}</small>' if small else ''}</td>"
-            for text, small in cells
-        )
-        kind = "theirs" if index in table.marked else "ours"
-        lines.append(f'<tr class="{kind}"><th scope="row">{escape(name)}</th>{row}</tr>')
-    return (
-        f'<section><h2>{escape(table.title)}</h2><p class="quiet">{escape(table.note)}</p>'
-        f'<div class="scroll"><table class="scores"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(lines)}</tbody></table></div></section>"
-    )
-
-
-def markdown(table: Table) -> str:
-    """The table as Markdown, with its title and note."""
-    lines = [f"### {table.title}", "", table.note, ""]
-    lines += [_line(table.head), _line(["---"] * len(table.head))]
-    lines += [
-        _line([name, *(f"{text} {small}".strip() for text, small in cells)])
-        for name, cells in table.rows
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def number(value: float | None) -> str:
-    """A score with three decimals, a dash where it is undefined."""
-    return UNDEFINED if value is None or math.isnan(value) else f"{value:.3f}"
-
-
-def _measure(value: float | None) -> str:
-    return str(value) if isinstance(value, int) else number(value)
-
-
 def _signed(value: float) -> str:
     return UNDEFINED if math.isnan(value) else f"{value:+.3f}"
 
@@ -209,7 +150,3 @@ def _spread(mean: Mapping[str, float | None], sd: Mapping[str, float | None]) ->
         spread = number(sd.get(key))
         cells.append((number(mean.get(key)), "" if spread == UNDEFINED else f"± {spread}"))
     return cells
-
-
-def _line(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"

@@ -11,7 +11,7 @@ import sys
 from busjax import files
 from busjax.errors import UserError
 from busjax.evaluation.report import cases
-from busjax.evaluation.report.page import write_report
+from busjax.evaluation.report.run_page import write_report
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,10 +13,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from busjax import files
 from busjax.classes import CLASSES
-from busjax.evaluation.report import drawing
 from busjax.evaluation.report.charts import MUTED, style
-from busjax.evaluation.report.drawing import PREDICTION, TRUTH
 from busjax.files import PathLike
+from busjax.pages import drawing
+from busjax.pages.drawing import PREDICTION, TRUTH, Panel, Picture
 from busjax.runs.finished import Run, read_run
 from busjax.runs.rows import ImageRow
 
@@ -38,6 +38,19 @@ class Case:
     image: np.ndarray
     truth: list[np.ndarray]
     prediction: list[np.ndarray]
+
+    @property
+    def picture(self) -> Picture:
+        """The image, the image with the truth, the image with the prediction."""
+        height, width = self.image.shape
+        panels = (
+            Panel("image"),
+            Panel("truth", drawing.path(self.truth), TRUTH),
+            Panel("prediction", drawing.path(self.prediction), PREDICTION, is_filled=True),
+        )
+        identifier = f"{self.row.class_name}-{self.rank}"
+        source = drawing.pixels(self.image)
+        return Picture(self.row.id, identifier, source, width, height, panels)
 
 
 def cases_of(run: Run, class_name: str) -> list[Case]:
@@ -67,22 +80,6 @@ def _case(run: Run, rank: str, row: ImageRow) -> Case:
         truth=drawing.outlines(pictures.mask[index].astype(np.float64), level=0.5),
         prediction=drawing.outlines(pictures.probability[index].astype(np.float64), level=127.5),
     )
-
-
-def panels(case: Case, identifier: str) -> dict[str, str]:
-    """Three inline SVGs: the image, the image with the truth, the image with the prediction.
-
-    Args:
-        case: the image.
-        identifier: unique in the page; the pixels are embedded once and used three times.
-    """
-    height, width = case.image.shape
-    picture = drawing.picture(case.image, identifier)
-    again = f'<use href="#{identifier}"/>'
-    truth = drawing.path(case.truth, TRUTH, fill="none")
-    prediction = drawing.path(case.prediction, PREDICTION, fill=PREDICTION)
-    contents = {"image": picture, "truth": again + truth, "prediction": again + prediction}
-    return {name: drawing.svg(content, width, height) for name, content in contents.items()}
 
 
 def overlay_figure(directory: PathLike, path: PathLike) -> None:

@@ -20,6 +20,13 @@ from busjax.runs.results import labels_and_probabilities
 from busjax.runs.rows import ImageRow
 
 INK, MUTED, LINE = "#1b2430", "#5b6675", "#dfe4ea"
+# Those that change in the dark, by their names in style.css.
+_THEMED = {
+    "ink": (INK, "#e6ebf1"),
+    "muted": (MUTED, "#9ba7b5"),
+    "line": (LINE, "#313a45"),
+    "paper": ("#ffffff", "#181e26"),
+}
 CLASS_COLOURS = {"benign": "#2f6fc4", "malignant": "#c4502f", "normal": "#6b7686"}
 
 _SIZE = (5.2, 3.1)  # inches; about the width of a phone, so that the letters stay legible there
@@ -203,7 +210,17 @@ def number_or_nan(value: float | None) -> float:
 
 
 def svg(figure: Figure) -> str:
-    """A figure as SVG text, which is the same each time it is drawn."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
-    return text.getvalue()
+    """A figure as SVG text, which is the same each time it is drawn; dark where the page is."""
+    content = io.StringIO()
+    figure.savefig(content, format="svg", transparent=True, metadata={"Date": None})
+    text = content.getvalue()
+    light, dark = [], []
+    for name, (colour, in_the_dark) in _THEMED.items():
+        text = text.replace(colour, f"var(--{name})")
+        light.append(f"--{name}: {colour};")
+        dark.append(f"--{name}: {in_the_dark};")
+    rules = (
+        f":root {{ {' '.join(light)} }} "
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {' '.join(dark)} }} }}"
+    )
+    return text.replace("<defs>", f"<style>{rules}</style><defs>", 1)

@@ -9,11 +9,12 @@ import sys
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from busjax.errors import UserError
 from busjax.evaluation import scores, study
-from busjax.evaluation.compare import charts, page, paired, picture, published, tables
+from busjax.evaluation.compare import charts, comparison_page, paired, picture, published, tables
 from busjax.evaluation.compare.__main__ import main
 from busjax.runs import results
 
@@ -75,7 +76,7 @@ def test_no_image_in_common(studies, write_fold, tmp_path):
     write_fold(tmp_path, 3)
     other = study.read(tmp_path)
     assert paired.difference(other, studies[0]) == paired.Difference(0, {})
-    shown = page.all_tables(["a", "other"], [studies[0], other], [])
+    shown = comparison_page.all_tables(["a", "other"], [studies[0], other], [])
     assert shown[-1].rows[0][1][1] == (tables.UNDEFINED, "")
 
 
@@ -89,7 +90,7 @@ def test_another_class_in_the_other_study(studies):
 
 def test_the_tables_hold_the_scores(studies):
     others = [published.Published("They", "Paper 2025", "5 folds", {"accuracy": 0.802}, {})]
-    shown = page.all_tables(["a", "b", "c"], studies, others)
+    shown = comparison_page.all_tables(["a", "b", "c"], studies, others)
     pooled, over_folds, more, minus = shown
     place = more.head.index("ECE") - 1
     assert more.rows[0][1][place][0] == f"{results.summary_from_rows(studies[0].rows)['ece']:.3f}"
@@ -140,7 +141,7 @@ def test_the_command_draws_the_curves(folders, tmp_path, capsys):
 
 def test_predicted_classes_are_counted(studies):
     a = studies[0]
-    (table,) = page.all_tables(["a"], [a], [], ["confusion"])
+    (table,) = comparison_page.all_tables(["a"], [a], [], ["confusion"])
     counts = [int(text) for text, _ in table.rows[0][1]]
     assert sum(counts) == len(a.rows)
     place = table.head.index("benign, called malignant") - 1
@@ -162,6 +163,10 @@ def test_the_command_writes_page_tables_and_picture(folders, tmp_path, capsys):
     assert "<i>run" not in html
     assert html.count("data:image/svg") == 3 + 3  # Dice of a class, calibration of a study
     assert "http" not in html.replace("http://www.w3.org", "")
+    links = [link for link in re.findall(r'href="([^"]*)"', html) if link != "page.md"]
+    assert len(links) == 3 + 3 + 1  # images.csv of every fold
+    for link in links:
+        assert (out.parent / link).is_file()
     assert len(Image.open(tmp_path / "p.png").getbbox()) == 4
     capsys.readouterr()
     assert main(arguments[:2]) == 0
@@ -175,20 +180,20 @@ def test_the_command_writes_page_tables_and_picture(folders, tmp_path, capsys):
 
 def test_two_of_one_name_are_told_apart(studies):
     twice = [studies[0], dataclasses.replace(studies[0], folder="other")]
-    assert page.names([*twice, studies[1]]) == [
-        f"unet ({studies[0].folder})", "unet (other)", "unetpp",
-    ]  # fmt: skip
+    assert comparison_page.names([*twice, studies[1]]) == ["unet (a)", "unet (other)", "unetpp"]
+    alike = [dataclasses.replace(studies[0], folder=f"{where}/a") for where in "xy"]
+    assert comparison_page.names(alike) == ["unet (x/a)", "unet (y/a)"]
 
 
 def test_phantoms_are_told(write_fold, tmp_path, studies):
     write_fold(tmp_path, facts={"source": "phantom"})
     phantom = study.read(tmp_path)
-    assert "These are not BUSI" in page.html(
-        ["p"], [phantom], page.all_tables(["p"], [phantom], [])
-    )
-    both = page.markdown([phantom, studies[0]], [])
+    shown = comparison_page.all_tables(["p"], [phantom], [])
+    page = comparison_page.html(["p"], [phantom], shown, epath.Path(tmp_path / "page.html"))
+    assert b"These are not BUSI" in page
+    both = comparison_page.markdown([phantom, studies[0]], [])
     assert both.startswith("**Some of these were tested on synthetic phantoms.**")
-    assert "phantom" not in page.markdown(studies, [])
+    assert "phantom" not in comparison_page.markdown(studies, [])
 
 
 def test_the_picture_shows_typical_or_given_cases(studies, monkeypatch):
