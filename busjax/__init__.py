@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from busjax.data.audit.run import Audit
     from busjax.data.records import RecordSource
     from busjax.files import PathLike
-    from busjax.inference.load import Predictor
+    from busjax.inference.predictor import Predictor
     from busjax.training import losses
     from busjax.training.initialization import Built
 
@@ -101,7 +101,7 @@ def evaluate(workdir: PathLike, name: str = "", **changes: Any) -> dict[str, Any
 
     folder = files.locate(workdir)
     asked = f"{results.FOLDER}_{name}" if name else results.FOLDER
-    return run.evaluate_only(configuration.load(folder).but(**changes), folder, asked)
+    return run.evaluate_only(configuration.read(folder).but(**changes), folder, asked)
 
 
 def cross_validate(config: Config, workdir: PathLike) -> dict[str, Any] | None:
@@ -157,7 +157,7 @@ def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
     Raises:
         UserError: a folder holds no run, or no checkpoint; a value that a field cannot take.
     """
-    from busjax.inference.load import load
+    from busjax.inference.predictor import load
 
     return load(run, *others, **inference)
 

@@ -48,15 +48,15 @@ def folder(kind: str, version: str) -> Path | None:
 
 def prune(path: Path, pattern: str, largest: int) -> None:
     """Removes the files that were written first, until those of the pattern fit `largest` bytes."""
-    found = []
+    kept = []
     for file in path.glob(pattern):
         try:
-            told = file.stat()
+            status = file.stat()
         except FileNotFoundError:  # another process prunes as well
             continue
-        found.append((told.st_mtime, told.st_size, file))
-    total = sum(size for _, size, _ in found)
-    for _, size, file in sorted(found):
+        kept.append((status.st_mtime, status.st_size, file))
+    total = sum(size for _, size, _ in kept)
+    for _, size, file in sorted(kept):
         if total <= largest:
             return
         file.unlink(missing_ok=True)

@@ -120,13 +120,13 @@ def _check_folder(config: Config, workdir: epath.Path) -> None:
         raise UserError(
             f"{workdir} holds a single run: choose another folder for the folds with --workdir"
         )
-    found = study.indices(workdir)
-    if found and found[-1] >= config.cv.folds:
+    present = study.indices(workdir)
+    if present and present[-1] >= config.cv.folds:
         raise UserError(
-            f"{workdir} holds {study.fold_name(found[-1])}, of a cross-validation of more than "
+            f"{workdir} holds {study.fold_name(present[-1])}, of a cross-validation of more than "
             f"{config.cv.folds} folds: choose another folder with --workdir"
         )
-    for index in found:
+    for index in present:
         run.check_same_run(_of_fold(config, index), _folder(workdir, index), FREE)
 
 
@@ -145,10 +145,10 @@ def _sum_up(
         named = ",".join(map(str, missing))
         print(f"still to run: --config.cv.only={named}", flush=True)
         return None
-    found = study.read(workdir, results_in=results_in)
-    summary: dict[str, Any] = scores.summarise(found)
+    tested = study.read(workdir, results_in=results_in)
+    summary: dict[str, Any] = scores.summarise(tested)
     path = workdir / f"crossval{results_in.removeprefix(results.FOLDER)}.json"
     files.replace(path, (json.dumps(summary, indent=2) + "\n").encode())
-    print(scores.table(found, summary))
+    print(scores.table(tested, summary))
     print(f"cross-validation: {path}", flush=True)
     return summary

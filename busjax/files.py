@@ -147,8 +147,8 @@ def _refusal(error: BaseException | None) -> int | None:
         if isinstance(error, TimeoutError):  # Orbax gives up, with no number
             number = errno.ETIMEDOUT
         # TensorStore, which writes checkpoints, tells it in words.
-        if told := re.search(r"os_error_code='(\d+)'", str(error)):
-            number = int(told[1])
+        if code := re.search(r"os_error_code='(\d+)'", str(error)):
+            number = int(code[1])
         if number in _REMEDIES:
             return number
         error = error.__cause__ or error.__context__

@@ -129,12 +129,12 @@ def on_all(work: Callable[[], _T]) -> _T:
     """
     if alone():
         return work()
-    told = ""
+    failure = ""
     try:
         result = work()
     except UserError as error:
-        told = str(error)
-    texts = _gather(told)
+        failure = str(error)
+    texts = _gather(failure)
     if not any(texts):
         return result
     if not is_first():

@@ -100,14 +100,14 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
 
     source = processes.on_all(read)
     digests = records.digests(source)
-    told = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
-    processes.agree("the images", told)
+    digest = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    processes.agree("the images", digest)
     facts = {
         "data_dir": config.data.dir,
-        "data_digest": told,
+        "data_digest": digest,
         "images_seen_in_training": external.seen(digests, workdir),
     }
-    folder = external.results_folder(workdir, files.locate(config.data.dir), told, results_in)
+    folder = external.results_folder(workdir, files.locate(config.data.dir), digest, results_in)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
     with files.written(workdir):
         summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
@@ -127,7 +127,7 @@ def check_same_run(config: Config, workdir: epath.Path, free: frozenset[str]) ->
     """
     if not configuration.exists(workdir) or not checkpoint.exist(workdir):
         return
-    old, new = configuration.read(workdir), config.flat()
+    old, new = configuration.fields(workdir), config.flat()
     if changed := differing(old, new, (old.keys() | new.keys()) - free):
         raise UserError(
             f"{workdir} holds a run with another configuration: {', '.join(changed)}; "
@@ -153,8 +153,8 @@ def _prepare(
 
     source, split = processes.on_all(read)
     settings = {field: v for field, v in config.flat().items() if field not in PATHS}
-    told = json.dumps([settings, source.name, split.parts()], sort_keys=True)
-    processes.agree("the settings or images", told)
+    basis = json.dumps([settings, source.name, split.parts()], sort_keys=True)
+    processes.agree("the settings or images", basis)
     return source, split
 
 
@@ -188,7 +188,7 @@ def check_same_split(source: RecordSource, split: Split, workdir: epath.Path) ->
     if not path.exists() or not checkpoint.exist(workdir):
         return
     _check_same_source(path, source)
-    if splits.load(path) != split:
+    if splits.read(path) != split:
         raise UserError(
             f"{workdir} holds a run on other images, or on another split of them, than the data "
             "found now gives: choose another folder with --workdir, or give that data again"
@@ -209,9 +209,9 @@ def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
     path = workdir / splits.FILE
     if path.exists() and checkpoint.exist(workdir):
         _check_same_source(path, source)
-        split = splits.load(path)
+        split = splits.read(path)
     elif config.data.split_file:
-        split = splits.load(files.locate(config.data.split_file))
+        split = splits.read(files.locate(config.data.split_file))
     else:
         split = splits.draw_split(
             source.ids,

@@ -64,7 +64,7 @@ def test_folds_in_any_order_and_none_twice(workdir, finished):
 
 
 def test_every_image_is_tested_once_by_a_network_that_never_saw_it(workdir):
-    parts = [splits.load(workdir / f"fold_{k}" / "split.json") for k in range(3)]
+    parts = [splits.read(workdir / f"fold_{k}" / "split.json") for k in range(3)]
     tested = [[row.id for row in results.read_rows(workdir / f"fold_{k}")] for k in range(3)]
     assert tested == [list(part.test) for part in parts]
     everything = sorted(parts[0].train + parts[0].validation + parts[0].test)
@@ -150,7 +150,7 @@ def test_all_folds_are_evaluated_otherwise_beside_their_own_results(workdir, tmp
     again = epath.Path(tmp_path / "again")
     shutil.copytree(workdir, again)
     before = [results.read_rows(again / f"fold_{k}") for k in range(3)]
-    config = configuration.load(again)
+    config = configuration.read(again)
     assert config.cv.only == ""
     config = config.but(inference={"flips": "horizontal"})
     crossval.evaluate_folds(config, again, "evaluation_flips")
@@ -168,7 +168,7 @@ def test_an_external_test_of_each_fold_is_not_summed_up(workdir, tmp_path, capsy
     again = epath.Path(tmp_path / "again")
     shutil.copytree(workdir, again)
     before = (again / "crossval.json").read_bytes()
-    config = configuration.load(again)
+    config = configuration.read(again)
     config = config.but(data={"dir": str(write_busi(tmp_path / "other", 0, (2, 2, 2)))})
     crossval.evaluate_folds(config, again, "evaluation_clinic")
     assert capsys.readouterr().out.count("external test of busi, 6 images") == 3
@@ -181,7 +181,7 @@ def test_cross_validations_are_averaged_fold_by_fold(workdir, tmp_path):
     """Of a fold only that fold of the other one has not seen its test images."""
     again = epath.Path(tmp_path / "again")
     shutil.copytree(workdir, again)
-    config = configuration.load(again)
+    config = configuration.read(again)
     config = config.but(inference={"members": str(workdir)})
     crossval.evaluate_folds(config, again, "evaluation_twice")
     for index in range(3):

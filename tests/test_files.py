@@ -205,7 +205,7 @@ def test_a_run_in_a_bucket(bucket, config, tmp_path, monkeypatch):
         patch.setattr("busjax.run._evaluate_and_report", killed)
         with contextlib.suppress(KeyboardInterrupt):
             run.train_and_evaluate(config, workdir)
-    run.train_and_evaluate(configuration.load(workdir), workdir)
+    run.train_and_evaluate(configuration.read(workdir), workdir)
     run.evaluate_only(config, workdir)
     assert str(write_report(RUN)) == f"{RUN}/report.html"
 

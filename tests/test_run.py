@@ -76,7 +76,7 @@ def test_the_summary_says_where_its_numbers_come_from(workdir, config):
     summary = results.read_summary(workdir)
     ids = sorted(PhantomSource(48, 0, 16).ids)
     assert summary["ids_digest"] == hashlib.sha256(json.dumps(ids).encode()).hexdigest()
-    assert summary["split_digest"] == splits.digest(splits.load(workdir / splits.FILE))
+    assert summary["split_digest"] == splits.digest(splits.read(workdir / splits.FILE))
     assert summary["seed"] == config.seed
     assert summary["device"] == f"{jax.device_count()} x {jax.devices()[0].device_kind}"
     for package in ("jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy"):
@@ -101,7 +101,7 @@ def test_the_same_seed_gives_the_same_numbers_bit_for_bit(workdir, train, config
 
 def _numbers(folder):
     """The last state, what each epoch found, and the rows of the test images."""
-    _, (state, _) = final_state(configuration.load(folder), folder)
+    _, (state, _) = final_state(configuration.read(folder), folder)
     rows = (folder / "evaluation" / "images.csv").read_bytes()
     return jax.device_get(state), untimed_history(folder), rows
 
@@ -117,7 +117,7 @@ def test_evaluation_alone_gives_the_same_and_may_refine(workdir, config):
     for old, new in zip(before, after, strict=True):
         drawn = new.tp + new.fp
         assert drawn == (0 if new.predicted == "normal" else old.tp + old.fp)
-    run.evaluate_only(configuration.load(workdir), workdir)
+    run.evaluate_only(configuration.read(workdir), workdir)
     assert results.read_rows(workdir) == before
 
 
@@ -161,7 +161,7 @@ def test_evaluation_without_a_run(tmp_path, config):
     with pytest.raises(UserError, match="holds no run"):
         run.evaluate_only(config, tmp_path)
     with pytest.raises(UserError, match="holds no run"):
-        configuration.load(tmp_path)
+        configuration.read(tmp_path)
 
 
 @pytest.mark.parametrize("part", ["train", "validation", "test"])

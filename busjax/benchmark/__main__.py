@@ -81,7 +81,7 @@ def _subjects(options: argparse.Namespace) -> list[Subject]:
     dtypes = options.dtypes.split(",") if options.dtypes else _fast_dtypes()
     if unknown := [name for name in dtypes if name not in ("float32", "bfloat16")]:
         raise UserError(f"--dtypes={unknown[0]}: choose among float32, bfloat16")
-    found = []
+    subjects = []
     for named in options.networks.split(","):
         network, _, width = named.partition(":")
         for dtype in dtypes:
@@ -92,8 +92,8 @@ def _subjects(options: argparse.Namespace) -> list[Subject]:
                         dtype, options.side, batch,
                     )  # fmt: skip
                     _check(subject)
-                    found.append(subject)
-    return found
+                    subjects.append(subject)
+    return subjects
 
 
 def _batches(task: str, options: argparse.Namespace) -> list[int]:

@@ -57,7 +57,7 @@ class Found:
 def measure(
     images: Collection[str],
     groups: Mapping[str, int],
-    found: Collection[Pair],
+    pairs: Collection[Pair],
     letter: Mapping[str, str],
     kept: Collection[str],
 ) -> Found:
@@ -66,7 +66,7 @@ def measure(
     Args:
         images: their ids; a pair counts where one of its images is among them.
         groups: number of the found group of an id; an id in no group is missing.
-        found: pairs that were found.
+        pairs: pairs that were found.
         letter: name of the letter's group of every id.
         kept: ids that the curated list keeps; of all others every member of a duplicate set.
     """
@@ -75,7 +75,7 @@ def measure(
         members.setdefault(letter[id], []).append(id)
     listed = [pair for ids in members.values() for pair in itertools.combinations(ids, 2)]
     dropped = [id for id in images if id not in kept]
-    ours = [pair for pair in found if set(pair) & set(images)]
+    ours = [pair for pair in pairs if set(pair) & set(images)]
     return Found(
         images=len(images),
         listed=len(listed),
@@ -101,15 +101,15 @@ def main(arguments: list[str] | None = None) -> int:
         parser.add_argument(f"--{name}", required=True, type=files.argument)
     options = parser.parse_args(arguments)
     try:
-        groups, found = _read(options.audit)
+        groups, pairs = _read(options.audit)
         letter, kept = read_list(options.letter).groups, read_list(options.curated).keep
-        if unknown := {id for pair in found for id in pair} - letter.keys():
+        if unknown := {id for pair in pairs for id in pair} - letter.keys():
             raise UserError(f"'{min(unknown)}' is not in the letter's list")
     except UserError as error:
         return tell(error)
     tuned, other = halves(letter)
     for title, images in (("tuned on", tuned), ("the others", other), ("all", list(letter))):
-        print(f"{title}: {measure(images, groups, found, letter, kept)}")
+        print(f"{title}: {measure(images, groups, pairs, letter, kept)}")
     return 0
 
 

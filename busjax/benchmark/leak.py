@@ -39,8 +39,10 @@ def difference(
         first: the scores of each group's images, by its name.
         second: likewise, of other images.
     """
-    groups = [name for of in (first, second) for name, found in of.items() for _ in found]
-    values = np.array([score for of in (first, second) for found in of.values() for score in found])
+    groups = [name for of in (first, second) for name, scores in of.items() for _ in scores]
+    values = np.array(
+        [score for of in (first, second) for scores in of.values() for score in scores]
+    )
     count = sum(map(len, first.values()))
 
     def minus(times: np.ndarray) -> np.ndarray:
@@ -69,10 +71,10 @@ def table(
         for score in _SCORES.values():
             pair = [_by_group(part, groups, score) for part in parts]
             means = [float(np.mean([score(row) for row in part])) for part in parts]
-            found = difference(*pair)
+            effect = difference(*pair)
             cells.append(
                 f"{means[0]:.3f} to {means[1]:.3f}: "
-                f"{found[0]:+.3f} [{found[1]:+.3f}, {found[2]:+.3f}]"
+                f"{effect[0]:+.3f} [{effect[1]:+.3f}, {effect[2]:+.3f}]"
             )
         counts = " | ".join(str(len(part)) for part in parts)
         lines.append(f"| {name} | {counts} | {' | '.join(cells)} |")
@@ -82,10 +84,10 @@ def table(
 def _by_group(
     rows: Sequence[ImageRow], groups: Mapping[str, object], score: Callable[[ImageRow], float]
 ) -> dict[str, list[float]]:
-    found: dict[str, list[float]] = {}
+    scores: dict[str, list[float]] = {}
     for row in rows:
-        found.setdefault(str(groups.get(row.id, row.id)), []).append(score(row))
-    return found
+        scores.setdefault(str(groups.get(row.id, row.id)), []).append(score(row))
+    return scores
 
 
 def _read(directory: str) -> list[ImageRow]:

@@ -24,7 +24,7 @@ from etils import epath
 from busjax import files
 from busjax.errors import UserError
 from busjax.inference import export
-from busjax.inference.load import Predictor, load
+from busjax.inference.predictor import Predictor, load
 
 Call = tuple[int, Callable[[], object]]
 """How many images a call reads, and the call."""
@@ -74,7 +74,7 @@ def calls(predictor: Predictor, workdir: epath.Path) -> dict[str, Call]:
     def network(count: int) -> Callable[[], object]:
         return lambda: jax.device_get(predictor.compute(predictor.ensemble, images[:count]))
 
-    found: dict[str, Call] = {
+    timed: dict[str, Call] = {
         "reading, 1 image": (1, lambda: predictor(raw[0])),
         f"reading, {_BATCH} images": (_BATCH, lambda: predictor(raw)),
         "network, 1 image": (1, network(1)),
@@ -85,8 +85,8 @@ def calls(predictor: Predictor, workdir: epath.Path) -> dict[str, Call]:
         session = export.run_onnx(path.read_bytes())
         for count in (1, _BATCH):
             name = f"ONNX Runtime, {count} image{'s' if count > 1 else ''}"
-            found[name] = (count, lambda count=count: session(grey[:count]))  # type: ignore[misc]
-    return found
+            timed[name] = (count, lambda count=count: session(grey[:count]))  # type: ignore[misc]
+    return timed
 
 
 def measure(calls: dict[str, Call], rounds: int) -> dict[str, Timing]:

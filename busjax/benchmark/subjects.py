@@ -95,8 +95,8 @@ def _ours_train(subject: Subject) -> Call:
 
     def step() -> float:
         nonlocal state
-        state, found = program.train_step(state, batch)
-        return float(found["loss"])
+        state, losses = program.train_step(state, batch)
+        return float(losses["loss"])
 
     return step
 

@@ -59,8 +59,8 @@ def images_per_second(configs: Mapping[str, Config], rounds: int) -> dict[str, f
     for _ in range(rounds):
         for name, program in programs.items():
             start = time.perf_counter()
-            states[name], found = program.train_step(states[name], batches[name])
-            float(found["loss"])  # waits for the step
+            states[name], losses = program.train_step(states[name], batches[name])
+            float(losses["loss"])  # waits for the step
             seconds[name].append(time.perf_counter() - start)
     return {
         name: configs[name].train.batch_size / statistics.median(taken)

@@ -37,7 +37,7 @@ class Model(Section):
     )
     depth: int = setting(
         Whole(1, 10),
-        "times 'conv' halves the image (EfficientNet: 5); its size divides by 2^depth",
+        "times the encoder halves the image (EfficientNet: 5); its size divides by 2^depth",
         default=4,
     )
     norm: str = setting(
@@ -103,7 +103,7 @@ class Model(Section):
     @property
     def halvings(self) -> int:
         """Times that the encoder halves the image."""
-        return self.depth if self.encoder == "conv" else EFFICIENTNET_DEPTH
+        return EFFICIENTNET_DEPTH if self.encoder.startswith("efficientnet") else self.depth
 
     def contradictions(self) -> Iterator[str]:
         if self.prune > self.halvings:

@@ -26,8 +26,8 @@ def setting(
         free: it changes where or how fast a run is computed, not what is computed.
         inference: an evaluation may set it otherwise than the training did.
     """
-    told = {"rule": rule, "meaning": meaning, "free": free, "inference": inference}
-    field: Any = dataclasses.field(default=default, metadata=told)
+    metadata = {"rule": rule, "meaning": meaning, "free": free, "inference": inference}
+    field: Any = dataclasses.field(default=default, metadata=metadata)
     return field  # type: ignore[no-any-return]
 
 
@@ -65,8 +65,8 @@ class Section:
         cls.__init__ = init  # type: ignore[method-assign, assignment]
 
     def __post_init__(self) -> None:
-        if found := [*self.out_of_range()] or [*self.contradictions()]:
-            raise UserError("; ".join(found))
+        if problems := [*self.out_of_range()] or [*self.contradictions()]:
+            raise UserError("; ".join(problems))
 
     if not TYPE_CHECKING:  # it would hide wrong names from type checkers
 

@@ -62,13 +62,13 @@ class Config(Section):
             UserError: fields are missing, do not exist, are out of their range or do not fit
                 together; all of them are named.
         """
-        found = [f"config.{name} is missing" for name in FIELDS if name not in values]
-        found += [f"config.{name} does not exist" for name in values if name not in FIELDS]
+        problems = [f"config.{name} is missing" for name in FIELDS if name not in values]
+        problems += [f"config.{name} does not exist" for name in values if name not in FIELDS]
         for name, rule in FIELDS.items():
-            found += misfit(name, values[name], rule) if name in values else ()
-        made = None if found else _make(cls, values, found)
+            problems += misfit(name, values[name], rule) if name in values else ()
+        made = None if problems else _make(cls, values, problems)
         if made is None:
-            raise UserError("; ".join(found))
+            raise UserError("; ".join(problems))
         return made
 
     def flat(self) -> dict[str, Any]:
@@ -76,23 +76,23 @@ class Config(Section):
         return flatten(dataclasses.asdict(self))
 
 
-def _make(kind: type[_Kind], values: Mapping[str, Any], found: list[str]) -> _Kind | None:
+def _make(kind: type[_Kind], values: Mapping[str, Any], problems: list[str]) -> _Kind | None:
     """The section that these values make; none, and why in `found`, where they do not fit."""
-    inner = {name: _make(part, values, found) for name, part in kind.sections().items()}
+    inner = {name: _make(part, values, problems) for name, part in kind.sections().items()}
     if None in inner.values():
         return None
     try:
         return kind(**{name: values[kind.PLACE + name] for name in kind.fields()}, **inner)
     except UserError as error:
-        found.append(str(error))
+        problems.append(str(error))
         return None
 
 
 def _fields(section: type[Section]) -> dict[str, dataclasses.Field[Any]]:
-    found = {section.PLACE + name: field for name, field in section.fields().items()}
+    fields = {section.PLACE + name: field for name, field in section.fields().items()}
     for inner in section.sections().values():
-        found |= _fields(inner)
-    return found
+        fields |= _fields(inner)
+    return fields
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -66,12 +66,12 @@ def read_list(path: epath.Path) -> Curation:
 
 def _read_audit(path: epath.Path) -> Curation:
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        classes = dict(found["images"])
-        members = [tuple(group["members"]) for group in found["groups"]]
-        chosen = [group["representative"] for group in found["groups"]]
-        dropped = set(found["overrides"]["dropped"])
-        unusable = {epath.Path(file).stem for file, _ in found["unusable"]}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        classes = dict(content["images"])
+        members = [tuple(group["members"]) for group in content["groups"]]
+        chosen = [group["representative"] for group in content["groups"]]
+        dropped = set(content["overrides"]["dropped"])
+        unusable = {epath.Path(file).stem for file, _ in content["unusable"]}
         groups = {id: ids[0] for ids in members for id in ids}
         sound = {
             best

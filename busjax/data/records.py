@@ -63,12 +63,12 @@ def digests(source: RecordSource) -> dict[str, str]:
     """
     if source.name == "phantom":
         return {id: _digest(f"{source.description} {id}".encode()) for id in source.ids}
-    found = {}
+    by_id = {}
     for index in range(len(source)):
         record = source[index]
-        told = f"{record.label} {record.image.shape}".encode()
-        found[record.id] = _digest(told, record.image.tobytes(), record.mask.tobytes())
-    return found
+        kind = f"{record.label} {record.image.shape}".encode()
+        by_id[record.id] = _digest(kind, record.image.tobytes(), record.mask.tobytes())
+    return by_id
 
 
 def _digest(*parts: bytes) -> str:

@@ -162,7 +162,7 @@ def save(split: Split, path: epath.Path, **provenance: Any) -> None:
     files.replace(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load(path: epath.Path) -> Split:
+def read(path: epath.Path) -> Split:
     """Reads a split that `save` wrote.
 
     Raises:
@@ -185,12 +185,12 @@ def provenance(path: epath.Path) -> dict[str, Any]:
         UserError: no such file, or one of another form.
     """
     try:
-        found = dict(json.loads(path.read_text())["provenance"])
+        origin = dict(json.loads(path.read_text())["provenance"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"The split '{path}' cannot be read ({error})") from error
-    if "description" in found:  # of phantoms, earlier versions added how to use BUSI
-        found["description"] = found["description"].partition("; no BUSI data was found")[0]
-    return found
+    if "description" in origin:  # of phantoms, earlier versions added how to use BUSI
+        origin["description"] = origin["description"].partition("; no BUSI data was found")[0]
+    return origin
 
 
 def digest(split: Split) -> str:

@@ -37,8 +37,8 @@ def fit(
     """
     scores = []
     for threshold in THRESHOLDS:
-        found = prediction.postprocess(mask[..., None], classes, Calibration(threshold), refine)
-        drawn = np.asarray(found.mask)[..., 0] >= 0.5
+        refined = prediction.postprocess(mask[..., None], classes, Calibration(threshold), refine)
+        drawn = np.asarray(refined.mask)[..., 0] >= 0.5
         scores.append(segmentation.dice(segmentation.count_pixels(drawn, target)).mean())
     best = np.flatnonzero(np.isclose(scores, max(scores)))
     nearest = best[np.abs(THRESHOLDS[best] - 0.5).argmin()]
@@ -66,7 +66,7 @@ def save(workdir: PathLike, calibration: Calibration, images: int) -> None:
     files.replace(epath.Path(workdir) / FILE, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def load(workdir: PathLike, inference: Inference) -> Calibration:
+def read(workdir: PathLike, inference: Inference) -> Calibration:
     """What `config.inference` asks for, from the folder of the run.
 
     Raises:
@@ -76,8 +76,8 @@ def load(workdir: PathLike, inference: Inference) -> Calibration:
         return Calibration()
     path = epath.Path(workdir) / FILE
     try:
-        found = json.loads(path.read_text())
-        values = Calibration(np.float32(found["threshold"]), np.float32(found["temperature"]))
+        content = json.loads(path.read_text())
+        values = Calibration(np.float32(content["threshold"]), np.float32(content["temperature"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
             f"{path} cannot be read ({error}), but config.inference asks for values of validation: "

@@ -35,7 +35,7 @@ class _Images:
 
     ids: tuple[str, ...]
     resized: pipeline.Resized
-    found: dict[str, np.ndarray]
+    outputs: dict[str, np.ndarray]
 
 
 def evaluate(
@@ -85,7 +85,7 @@ def evaluate(
     rows, predictions = _finish(config, source, tested, calibration)
     summary = {
         **results.summary_from_rows(rows),
-        "loss": float(tested.found["loss"].mean()),
+        "loss": float(tested.outputs["loss"].mean()),
         **provenance.of(config, workdir, source),
         "split": "external" if facts.get("data_dir") else "test",
         **facts,
@@ -127,11 +127,11 @@ def _calibration(
     config: Config, workdir: epath.Path, chosen_by: _Images | None, kept: bool
 ) -> Calibration:
     if chosen_by is None:
-        return calibrate.load(workdir, config.inference)
-    found, resized = chosen_by.found, chosen_by.resized
+        return calibrate.read(workdir, config.inference)
+    outputs, resized = chosen_by.outputs, chosen_by.resized
     fitted = calibrate.fit(
-        found["mask"],
-        found["classes"],
+        outputs["mask"],
+        outputs["classes"],
         resized.masks.astype(bool),
         resized.labels,
         config.model.refine,
@@ -145,9 +145,11 @@ def _finish(
     config: Config, source: RecordSource, images: _Images, calibration: Calibration
 ) -> tuple[list[ImageRow], results.Predictions]:
     """From the probabilities to what is delivered, and what there is to say of it."""
-    found, target = images.found, images.resized.masks.astype(bool)
+    outputs, target = images.outputs, images.resized.masks.astype(bool)
     mode = config.model.refine
-    finished = prediction.postprocess(found["mask"][..., None], found["classes"], calibration, mode)
+    finished = prediction.postprocess(
+        outputs["mask"][..., None], outputs["classes"], calibration, mode
+    )
     probability = np.round(np.asarray(finished.mask)[..., 0] * 255).astype(np.uint8)
     kept = np.array(
         [components.largest(mask >= 128, config.inference.largest) for mask in probability]

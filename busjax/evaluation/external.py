@@ -18,7 +18,7 @@ DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.i
 
 def is_asked_for(config: Config, workdir: epath.Path) -> bool:
     """Whether the configuration names another data folder than the run was trained on."""
-    return bool(config.data.dir) and config.data.dir != configuration.read(workdir)["data.dir"]
+    return bool(config.data.dir) and config.data.dir != configuration.fields(workdir)["data.dir"]
 
 
 def is_own(source: RecordSource, workdir: epath.Path) -> bool:
@@ -28,7 +28,7 @@ def is_own(source: RecordSource, workdir: epath.Path) -> bool:
     """
     saved = splits.provenance(workdir / splits.FILE)
     if "digests" not in saved:
-        split = splits.load(workdir / splits.FILE)
+        split = splits.read(workdir / splits.FILE)
         ids = {id for part in split.parts().values() for id in part}
         return saved.get("source") == source.name and ids == set(source.ids)
     return saved["digests"] == records.digests(source)
@@ -43,7 +43,7 @@ def of_folder(config: Config) -> Config:
 def seen(digests: dict[str, str], workdir: epath.Path) -> int:
     """How many of the images of these `records.digests` the network was trained or chosen on."""
     saved = splits.provenance(workdir / splits.FILE).get("digests", {})
-    split = splits.load(workdir / splits.FILE)
+    split = splits.read(workdir / splits.FILE)
     known = {saved.get(id) for id in (*split.train, *split.validation)}
     return sum(digest in known for digest in digests.values())
 

@@ -30,7 +30,7 @@ def write_model_card(workdir: PathLike) -> epath.Path:
     run = read_run(workdir)
     path = epath.Path(workdir) / FILE
     split_file = path.parent / splits.FILE
-    split, origin = splits.load(split_file), splits.provenance(split_file)
+    split, origin = splits.read(split_file), splits.provenance(split_file)
     sections = (
         _head(run),
         _use(run),
@@ -107,24 +107,26 @@ def _scores(run: Run) -> str:
 
 def _weaknesses(run: Run) -> str:
     normal, malignant = run.rows_of("normal"), run.rows_of("malignant")
-    found = [
+    weaknesses = [
         "it knows the scanners and patients of one data set only",
         "images are resized to a square: the proportions of a lesion are lost",
         "its probabilities are not calibrated",
     ]
     if normal:
         marked = sum(row.tp + row.fp > 0 for row in normal)
-        found.append(f"of {len(normal)} normal test images {marked} got a mask")
+        weaknesses.append(f"of {len(normal)} normal test images {marked} got a mask")
     if malignant:
         missed = sum(row.predicted != "malignant" for row in malignant)
-        found.append(f"of {len(malignant)} malignant test images {missed} were called otherwise")
+        weaknesses.append(
+            f"of {len(malignant)} malignant test images {missed} were called otherwise"
+        )
     known = run.config["data.groups"] or run.config["data.curation"] != "none"
     if not run.is_phantom and run.config["data.source"] != "tfds" and not known:
-        found.append(
+        weaknesses.append(
             "no list of duplicates was given: copies of one image may lie in training and test, "
             "and the scores be too high"
         )
-    return "## Known weaknesses\n\n" + "\n".join(f"* {line}" for line in found)
+    return "## Known weaknesses\n\n" + "\n".join(f"* {line}" for line in weaknesses)
 
 
 def _origin(run: Run) -> str:

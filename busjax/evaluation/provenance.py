@@ -40,7 +40,7 @@ def of(config: Config, workdir: epath.Path, source: RecordSource) -> dict[str, A
         "source": source.name,
         "description": source.description,
         "ids_digest": hashlib.sha256(json.dumps(sorted(source.ids)).encode()).hexdigest(),
-        "split_digest": splits.digest(splits.load(workdir / splits.FILE)),
+        "split_digest": splits.digest(splits.read(workdir / splits.FILE)),
         "config": config.name,
         "seed": config.seed,
         "refine": config.model.refine,
@@ -56,22 +56,22 @@ def of(config: Config, workdir: epath.Path, source: RecordSource) -> dict[str, A
 
 def _versions() -> str:
     """Of Python and the packages that a number may depend on."""
-    found = [f"python {platform.python_version()}"]
+    versions = [f"python {platform.python_version()}"]
     for name in _PACKAGES:
         try:
-            found.append(f"{name} {importlib.metadata.version(name)}")
+            versions.append(f"{name} {importlib.metadata.version(name)}")
         except importlib.metadata.PackageNotFoundError:  # a checkout that was not installed
             continue
-    return ", ".join(found)
+    return ", ".join(versions)
 
 
 def _options(config: Config) -> str:
     """The options of the inference in words; of an ensemble its size, for its folders are many."""
-    told = {
+    options = {
         **dataclasses.asdict(config.inference),
         "members": 1 + len(member_folders(config.inference)),
     }
-    return ", ".join(f"{name}={value}" for name, value in sorted(told.items()))
+    return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
 
 
 def _commit() -> str:

@@ -65,8 +65,8 @@ def scaled(study: Study) -> dict[str, float]:
         labels, probabilities = results.labels_and_probabilities(fold.rows)
         parts.append((labels, scale(probabilities, temperature)))
     labels, probabilities = (np.concatenate(values) for values in zip(*parts, strict=True))
-    found = details.describe_classes(labels, probabilities)
-    return {f"{name}_scaled": found[name] for name in ("ece", "brier", "nll")}
+    measures = details.describe_classes(labels, probabilities)
+    return {f"{name}_scaled": measures[name] for name in ("ece", "brier", "nll")}
 
 
 def summarise(study: Study) -> dict[str, Any]:

@@ -13,9 +13,8 @@ from etils import epath
 from busjax.config import FREE, Config
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.runs import history, results
+from busjax.runs import configuration, history, results
 from busjax.runs.configuration import FOLD
-from busjax.runs.finished import read_config
 from busjax.runs.rows import ImageRow
 
 # Facts of an evaluation that all folds must share.
@@ -85,8 +84,8 @@ def fold_name(index: int | str) -> str:
 
 def indices(folder: epath.Path) -> list[int]:
     """Of the folds that are there, whole or not, in ascending order."""
-    found = (re.fullmatch(fold_name("([0-9]+)"), entry.name) for entry in folder.iterdir())
-    return sorted(int(match[1]) for match in found if match)
+    matches = (re.fullmatch(fold_name("([0-9]+)"), entry.name) for entry in folder.iterdir())
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def is_crossval(folder: epath.Path) -> bool:
@@ -108,11 +107,11 @@ def read(directory: PathLike, only: Sequence[int] = (), results_in: str = result
     folder = epath.Path(directory)
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: give that of a run or of a cross-validation")
-    found = indices(folder)
-    if not found and not only:
+    present = indices(folder)
+    if not present and not only:
         return Study(str(folder), (_read_fold(folder, None, results_in),), results_in)
-    wanted = list(only) or found
-    if absent := [index for index in wanted if index not in found]:
+    wanted = list(only) or present
+    if absent := [index for index in wanted if index not in present]:
         raise UserError(f"{folder} holds no {fold_name(absent[0])}: run it with "
                         f"--mode=crossval --config.cv.only={absent[0]}")  # fmt: skip
     folds = tuple(_read_fold(folder / fold_name(index), index, results_in) for index in wanted)
@@ -137,7 +136,7 @@ def _read_fold(folder: epath.Path, index: int | None, results_in: str) -> Fold:
     if not rows:
         raise UserError(f"{folder}: images.csv has no image; evaluate the run again")
     validation = results.read_validation(folder, results_in)
-    fold = Fold(index, read_config(folder), rows, validation, facts)
+    fold = Fold(index, configuration.as_saved(folder), rows, validation, facts)
     results.check_scores(folder, fold.scores, facts)
     return fold
 

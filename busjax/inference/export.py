@@ -32,7 +32,8 @@ from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError, tell
-from busjax.inference import NOTE, load
+from busjax.inference import NOTE
+from busjax.inference.predictor import Predictor, load
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
 from busjax.runs import results
@@ -74,7 +75,7 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
         UserError: there is no run, a package is missing, or the file does not agree with the
             network (then nothing is left).
     """
-    predictor = load.load(workdir)
+    predictor = load(workdir)
     network, reference = (
         network_of(predictor.config, predictor.ensemble, ops) for ops in ("portable", "reference")
     )
@@ -105,13 +106,15 @@ def network_of(config: Config, ensemble: Ensemble, ops: str) -> Network:
 
     def network(image: Any) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
-        found = prediction.predict(built, ensemble, channels, config.inference.flips, model.refine)
-        return found.mask, found.classes
+        outputs = prediction.predict(
+            built, ensemble, channels, config.inference.flips, model.refine
+        )
+        return outputs.mask, outputs.classes
 
     return network
 
 
-def _facts(predictor: load.Predictor) -> dict[str, Any]:
+def _facts(predictor: Predictor) -> dict[str, Any]:
     return {
         "classes": list(CLASSES),
         "image_size": predictor.image_size,
@@ -143,8 +146,8 @@ def _difference(network: Network, exported: Network, images: np.ndarray) -> floa
     expected = jax.device_get(jax.jit(network)(images))
     largest = 0.0
     for batch in (slice(0, 1), slice(None)):
-        for found, wanted in zip(exported(images[batch]), expected, strict=True):
-            largest = max(largest, float(np.abs(np.asarray(found) - wanted[batch]).max()))
+        for actual, wanted in zip(exported(images[batch]), expected, strict=True):
+            largest = max(largest, float(np.abs(np.asarray(actual) - wanted[batch]).max()))
     return largest
 
 

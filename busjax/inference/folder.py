@@ -22,7 +22,7 @@ from busjax.inference.images import File
 from busjax.inference.predictions_page import Case
 
 if TYPE_CHECKING:
-    from busjax.inference.load import Predictor, Reading
+    from busjax.inference.predictor import Predictor, Reading
 
 SAVED = ("masks", "overlays")
 _COLOUR = (255, 159, 28)  # of the outlines, as on the pages

@@ -40,20 +40,20 @@ def collect(paths: Sequence[epath.Path], without: epath.Path | None = None) -> l
     Raises:
         UserError: nothing there, or no image.
     """
-    found: list[tuple[epath.Path, str]] = []
+    images: list[tuple[epath.Path, str]] = []
     for path in paths:
         if not path.exists():
             raise UserError(f"'{path}' does not exist: give image files or folders of them")
         if path.is_dir():
             inside = [file for file in _inside(path) if without not in file.parents]
-            found += [(file, file.relative_to(path).as_posix()) for file in inside]
+            images += [(file, file.relative_to(path).as_posix()) for file in inside]
         else:
-            found.append((path, path.name))
-    if not found:
+            images.append((path, path.name))
+    if not images:
         raise UserError(
             f"no image in {', '.join(map(str, paths))}: expected {', '.join(SUFFIXES)} or DICOM"
         )
-    return _named(found)
+    return _named(images)
 
 
 def _inside(folder: epath.Path) -> Iterator[epath.Path]:
@@ -65,10 +65,10 @@ def _inside(folder: epath.Path) -> Iterator[epath.Path]:
         yield from _inside(path)
 
 
-def _named(found: list[tuple[epath.Path, str]]) -> list[File]:
-    stems = [re.sub(r"\.[^./]*$", "", name) for _, name in found]
+def _named(images: list[tuple[epath.Path, str]]) -> list[File]:
+    stems = [re.sub(r"\.[^./]*$", "", name) for _, name in images]
     files, taken = [], set()
-    for (path, name), stem in zip(found, stems, strict=True):
+    for (path, name), stem in zip(images, stems, strict=True):
         unique = stem if stems.count(stem) == 1 else name.replace(".", "_")
         while unique in taken:  # the same name in two folders
             unique += "_"

@@ -40,13 +40,13 @@ def find(mask: np.ndarray) -> list[tuple[Box, np.ndarray]]:
     Each comes as its box and the pixels of the box that belong to it, bool.
     """
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    found = []
+    lesions = []
     for number, (left, top, width, height, area) in enumerate(stats.tolist()):
         if number:  # the first is the background
             box = Box(left, top, left + width, top + height, area)
             part = labels[box.top : box.bottom, box.left : box.right] == number
-            found.append((box, part))
-    return sorted(found, key=lambda lesion: -lesion[0].area)
+            lesions.append((box, part))
+    return sorted(lesions, key=lambda lesion: -lesion[0].area)
 
 
 def measure(part: np.ndarray, spacing: tuple[float, float] = (1.0, 1.0)) -> Size:

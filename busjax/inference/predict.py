@@ -92,17 +92,17 @@ def _saved(text: str) -> tuple[str, ...]:
 def _predict(options: argparse.Namespace) -> int:
     out = files.locate(options.out)
     folder.check_free(out, options.overwrite)
-    found = images.collect([files.locate(path) for path in options.images], without=out)
+    inputs = images.collect([files.locate(path) for path in options.images], without=out)
     given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
     # JAX comes in when all that can be told without it has been told.
-    from busjax.inference.load import load
+    from busjax.inference.predictor import load
 
     predictor = load(*options.workdir, **given)
     results = folder.Folder(out, options.save, predictor)
     unreadable: list[File] = []
     try:
         with _interrupts_heard() as heard:
-            for batch in _batches(_frames(found, results, unreadable)):
+            for batch in _batches(_frames(inputs, results, unreadable)):
                 readings = predictor.read([frame.pixels for _, frame in batch])
                 for (file, frame), reading in zip(batch, readings, strict=True):
                     if heard:
@@ -110,7 +110,7 @@ def _predict(options: argparse.Namespace) -> int:
                     results.add(file, frame, reading)
     finally:
         results.close()
-    print(f"{len(found) - len(unreadable)} of {len(found)} files read: {out / 'index.html'}")
+    print(f"{len(inputs) - len(unreadable)} of {len(inputs)} files read: {out / 'index.html'}")
     return UNREADABLE if unreadable else 0
 
 
@@ -132,10 +132,10 @@ def _interrupts_heard() -> Iterator[list[int]]:
 
 
 def _frames(
-    found: list[File], results: folder.Folder, unreadable: list[File]
+    inputs: list[File], results: folder.Folder, unreadable: list[File]
 ) -> Iterator[tuple[File, Frame]]:
     """All frames of all files; a file that cannot be read is told and left out."""
-    bar = tqdm(found, unit="file", disable=not sys.stderr.isatty())
+    bar = tqdm(inputs, unit="file", disable=not sys.stderr.isatty())
     for file in bar:
         try:
             for frame in images.read(file.path):

@@ -47,9 +47,9 @@ def _drawn(groups: tuple[str, ...], resamples: int, seed: int) -> np.ndarray:
     names, member_of = np.unique(np.asarray(groups), return_inverse=True)
     share = np.full(len(names), 1 / len(names))
     times = np.random.default_rng(seed).multinomial(len(names), share, size=resamples)
-    found = times[:, member_of]
-    found.setflags(write=False)
-    return found
+    counts = times[:, member_of]
+    counts.setflags(write=False)
+    return counts
 
 
 def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:
@@ -71,7 +71,7 @@ def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:
         total = n.sum(axis=1)
         f1 = np.where(n > 0, 2 * hits / np.maximum(n + called, 1), np.nan)
         auc = np.stack([_auc(times, members[:, c], images.probabilities[:, c]) for c in range(3)])
-        found = {
+        measures = {
             "dice_average": times @ images.dice / total,
             **_by_class("dice", (times * images.dice) @ members / n),
             "iou_average": times @ images.iou / total,
@@ -84,7 +84,7 @@ def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:
             "auc_macro": auc.mean(axis=0),
             **_by_class("auc", auc.T),
         }
-    return found
+    return measures
 
 
 def interval(values: np.ndarray, coverage: float = COVERAGE) -> tuple[float, float]:

@@ -52,9 +52,9 @@ def expected_error(labels: np.ndarray, probabilities: np.ndarray, bins: int = BI
 
     Guo 2017, arXiv:1706.04599, eq. 3; in [0, 1], 0 is best.
     """
-    found = reliability(labels, probabilities, bins)
-    gaps = np.nan_to_num(np.abs(found.accuracy - found.confidence))
-    return float((found.images * gaps).sum() / found.images.sum())
+    curve = reliability(labels, probabilities, bins)
+    gaps = np.nan_to_num(np.abs(curve.accuracy - curve.confidence))
+    return float((curve.images * gaps).sum() / curve.images.sum())
 
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
@@ -94,5 +94,5 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         return likelihood_loss(labels, scale(probabilities, np.exp(logarithm)))
 
     bounds = np.log([0.1, 10.0])
-    found = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
-    return float(np.exp(found.x))
+    solution = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded")
+    return float(np.exp(solution.x))

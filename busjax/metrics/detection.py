@@ -53,5 +53,5 @@ def _count(prediction: np.ndarray, target: np.ndarray, overlap: float) -> tuple[
     common = shared[1:, 1:]
     enough = common >= overlap * (size_of_theirs + size_of_ours - common)
     pairs = scipy.optimize.linear_sum_assignment(enough, maximize=True)
-    found = int(enough[pairs].sum())
-    return there - 1, found, drawn - 1 - found
+    hits = int(enough[pairs].sum())
+    return there - 1, hits, drawn - 1 - hits

@@ -87,13 +87,13 @@ def augmented_outputs(
     network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
 ) -> list[Outputs]:
     """What every member says of every view of the images, flipped back; the plain one first."""
-    found = []
+    of_views = []
     for variables in ensemble.members:
         for axes in FLIPS[flips]:
             outputs = _evaluate(network, variables, jnp.flip(image, axes))
             masks = tuple(jnp.flip(mask, axes) for mask in outputs.mask_logits)
-            found.append(Outputs(masks, outputs.class_logits))
-    return found
+            of_views.append(Outputs(masks, outputs.class_logits))
+    return of_views
 
 
 def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:

@@ -228,8 +228,8 @@ def _check_same_fields(
         return
     asked = config.flat()
     names = {name for name in asked.keys() & saved.keys() if name.startswith(sections)}
-    if found := differing(saved, asked, names - _ANY):
-        raise UserError(f"checkpoint {path} is of another configuration: {', '.join(found)}")
+    if changed := differing(saved, asked, names - _ANY):
+        raise UserError(f"checkpoint {path} is of another configuration: {', '.join(changed)}")
 
 
 def _steps(folder: epath.Path) -> list[int]:
@@ -268,13 +268,13 @@ def _damaged(folder: epath.Path) -> dict[int, str]:
     """
     steps = {step: folder / str(step) for step in _steps(folder)}
     if any(checksums.exist(path) for path in steps.values()):
-        found = {step: checksums.damage(path) for step, path in steps.items()}
+        damage = {step: checksums.damage(path) for step, path in steps.items()}
     else:
         finished = {step: (path / _FINISHED).exists() for step, path in steps.items()}
-        found = {
+        damage = {
             step: None if finished[step] else "it was not written to its end" for step in steps
         }
-    return {step: reason for step, reason in found.items() if reason}
+    return {step: reason for step, reason in damage.items() if reason}
 
 
 def _tidy(folder: epath.Path, whole: list[int], damaged: list[int]) -> None:

@@ -22,8 +22,8 @@ def write(folder: epath.Path, but: str = "") -> None:
         folder: whose files are there.
         but: name of a file in it that is still to change.
     """
-    found = {name: _sha256(path) for name, path in sorted(_walk(folder)) if name != but}
-    files.replace(folder / FILE, (json.dumps({"sha256": found}, indent=1) + "\n").encode())
+    digests = {name: _sha256(path) for name, path in sorted(_walk(folder)) if name != but}
+    files.replace(folder / FILE, (json.dumps({"sha256": digests}, indent=1) + "\n").encode())
 
 
 def exist(folder: epath.Path) -> bool:
@@ -43,12 +43,12 @@ def damage(folder: epath.Path) -> str | None:
         expected = {str(name): str(digest) for name, digest in expected.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return f"its {FILE} cannot be read"
-    found = dict(_walk(folder))
+    present = dict(_walk(folder))
     for name, digest in expected.items():
-        if name not in found:
+        if name not in present:
             return f"{name} is missing"
         try:
-            same = _sha256(found[name]) == digest
+            same = _sha256(present[name]) == digest
         except OSError as error:
             return f"{name} cannot be read ({error.strerror or error})"
         if not same:

@@ -31,7 +31,22 @@ def exists(workdir: PathLike) -> bool:
     return (epath.Path(workdir) / FILE).exists()
 
 
-def read(workdir: PathLike) -> dict[str, Any]:
+def as_saved(workdir: PathLike) -> dict[str, Any]:
+    """The value of every field by dotted name, as the version of the run wrote it; not checked.
+
+    Raises:
+        UserError: there is no run in the folder.
+    """
+    path = epath.Path(workdir) / FILE
+    try:
+        return flatten(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UserError(f"{workdir} holds no run: {path} cannot be read") from error
+    except (ValueError, AttributeError) as error:
+        raise UserError(f"{path}: not JSON ({error}); mend or remove it") from error
+
+
+def fields(workdir: PathLike) -> dict[str, Any]:
     """The value of every field that a run was trained with, by dotted name; not checked.
 
     In the folder of a cross-validation: of its folds. Of a run of an earlier version: fields that
@@ -40,23 +55,20 @@ def read(workdir: PathLike) -> dict[str, Any]:
     Raises:
         UserError: there is no run in the folder.
     """
-    path = epath.Path(workdir) / FILE
-    folds = [] if path.exists() else sorted(epath.Path(workdir).glob(f"{FOLD}*/{FILE}"))
-    try:
-        saved = flatten(json.loads((folds or [path])[0].read_text()))
-    except (OSError, ValueError, AttributeError) as error:
-        raise UserError(f"{workdir} holds no run with a readable {FILE} ({error})") from error
+    folder = epath.Path(workdir)
+    folds = [] if exists(folder) else sorted(path.parent for path in folder.glob(f"{FOLD}*/{FILE}"))
+    saved = as_saved((folds or [folder])[0])
     known = {field: value for field, value in saved.items() if field in FIELDS}
     return {**Config().flat(), **known, **({"cv.only": ""} if folds else {})}
 
 
-def load(workdir: PathLike) -> Config:
-    """The settings that a run, or the folds of a cross-validation, were trained with; see `read`.
+def read(workdir: PathLike) -> Config:
+    """The settings that a run, or the folds of a cross-validation, were trained with; see `fields`.
 
     Raises:
         UserError: there is no run in the folder, or a field is out of its range.
     """
-    values = read(workdir)
+    values = fields(workdir)
     try:
         return Config.from_flat(values)
     except UserError as error:
@@ -65,4 +77,4 @@ def load(workdir: PathLike) -> Config:
 
 def get_config(workdir: str) -> ConfigDict:
     """What ml_collections asks of a file that is given as --config=FILE:ARGUMENT."""
-    return draft(read(files.locate(workdir)))
+    return draft(fields(files.locate(workdir)))

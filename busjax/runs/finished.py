@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import Any
 
 from etils import epath
 
-from busjax.config import Config, flatten
+from busjax.config import Config
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.runs import history, results
+from busjax.runs import configuration, history, results
 from busjax.runs.results import Predictions
 from busjax.runs.rows import ImageRow
 
@@ -90,29 +89,10 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
     scores = results.summary_from_rows(rows)
     results.check_scores(folder, scores, summary)
     return Run(
-        config=read_config(folder),
+        config=configuration.as_saved(folder),
         history=history.read(folder),
         rows=rows,
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
         pictures=pictures,
     )
-
-
-def read_config(directory: PathLike) -> dict[str, Any]:
-    """Every field of the configuration of a run by its dotted name, such as 'model.name'.
-
-    Raises:
-        UserError: it is missing or broken.
-    """
-    path = epath.Path(directory) / "config.json"
-    if not path.exists():
-        raise UserError(f"{path} is missing; give the folder of a run")
-    return flatten(_parse(path.read_text(encoding="utf-8"), str(path)))
-
-
-def _parse(text: str, where: str) -> dict[str, Any]:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{where}: not JSON ({error}); mend or remove it") from error

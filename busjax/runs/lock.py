@@ -76,10 +76,10 @@ class _Lock:
         """Takes the lock, looks on, or says who holds it."""
         if self._watched is None:
             return self._begin()
-        found = self._read()
-        if found and found != self._watched:
-            return self._refuse(found)
-        if found and time.monotonic() < self._until:
+        holder = self._read()
+        if holder and holder != self._watched:
+            return self._refuse(holder)
+        if holder and time.monotonic() < self._until:
             return _LOOKING
         return self._take()
 
@@ -90,17 +90,17 @@ class _Lock:
                 self._file, sure = _open_locked(self._path)
             except BlockingIOError:
                 return self._refuse(self._read())
-        found = self._read()
+        holder = self._read()
         # Of this host the system would have known.
-        if not found or (sure and found["host"] == self._mine["host"]):
+        if not holder or (sure and holder["host"] == self._mine["host"]):
             return self._take()
-        seconds = max(self._timeout, found["timeout"])
+        seconds = max(self._timeout, holder["timeout"])
         print(
-            f"{self._path} is of process {found['process']} on {found['host']}: looking whether it "
-            f"lives, for at most {seconds} s",
+            f"{self._path} is held by process {holder['process']} on {holder['host']}; waiting up "
+            f"to {seconds} s to see if it is still running",
             flush=True,
         )
-        self._watched, self._until = found, time.monotonic() + seconds
+        self._watched, self._until = holder, time.monotonic() + seconds
         return _LOOKING
 
     def _take(self) -> str:
@@ -108,9 +108,9 @@ class _Lock:
         self._thread.start()
         return _TAKEN
 
-    def _refuse(self, found: dict[str, Any]) -> str:
+    def _refuse(self, holder: dict[str, Any]) -> str:
         self._close()
-        who = f"process {found['process']} on {found['host']}" if found else "another process"
+        who = f"process {holder['process']} on {holder['host']}" if holder else "another process"
         return (
             f"{self._path.parent} is in use by {who}: wait for its end, or choose another folder "
             "with --workdir"
@@ -119,8 +119,8 @@ class _Lock:
     def _read(self) -> dict[str, Any]:
         """What the file says; nothing where it is missing or was never written to its end."""
         try:
-            found = json.loads(self._path.read_text())
-            return found if {"host", "process", "timeout"} <= found.keys() else {}
+            holder = json.loads(self._path.read_text())
+            return holder if {"host", "process", "timeout"} <= holder.keys() else {}
         except (OSError, ValueError, AttributeError):
             return {}
 
@@ -139,17 +139,17 @@ class _Lock:
         """Shows that this process is alive, until it lets the lock go."""
         while not self._released.wait(min(_LONGEST_PAUSE, self._timeout / 4)):
             with contextlib.suppress(Exception):  # what a disk or a bucket fails in now and then
-                found = self._read()
-                if found and found.get("run") != self._mine["run"]:
-                    self._end(found)
+                holder = self._read()
+                if holder and holder.get("run") != self._mine["run"]:
+                    self._end(holder)
                     return
                 self._write()
 
-    def _end(self, found: dict[str, Any]) -> None:
+    def _end(self, holder: dict[str, Any]) -> None:
         """Another run took over, as it may from one that was asleep: the folder is its own now."""
         print(
-            f"busjax: {self._path.parent} was taken over by process {found['process']} on "
-            f"{found['host']}, which saw no sign of life of this one: this one ends",
+            f"busjax: {self._path.parent} was taken over by process {holder['process']} on "
+            f"{holder['host']}, which saw no sign of life of this one: this one ends",
             file=sys.stderr,
             flush=True,
         )

@@ -61,16 +61,16 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
     """
     labels, probabilities = labels_and_probabilities(rows)
     counts = PixelCounts(*np.array([(r.tp, r.fp, r.fn, r.tn) for r in rows], np.int64).T)
-    found = {
+    scores = {
         **summarise(labels, probabilities, counts),
         **details.describe_classes(labels, probabilities),
         **details.agreement(probabilities, counts.tp + counts.fp),
     }
     if any(row.lesions is None for row in rows):
-        return found
+        return scores
     distances = np.array([(row.hausdorff95, row.distance) for row in rows], np.float64)
     lesions = np.array([(row.lesions, row.found, row.false) for row in rows], np.int64)
-    return {**found, **details.describe_masks(Distances(*distances.T), Lesions(*lesions.T))}
+    return {**scores, **details.describe_masks(Distances(*distances.T), Lesions(*lesions.T))}
 
 
 def scores_by_set(rows: Sequence[ImageRow]) -> dict[str, dict[str, float]]:

@@ -143,11 +143,11 @@ def from_csv(text: str) -> list[ImageRow]:
     if header not in (names, *(names[:count] for count in _EARLIER)):
         raise ValueError(f"the header is not {','.join(names)}")
     casts = list(COLUMNS.values())[: len(header)]
-    found = []
+    rows = []
     for number, line in enumerate(lines, 2):
         try:
             row = ImageRow(*(cast(cell) for cast, cell in zip(casts, line, strict=True)))
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
-        found.append(row)
-    return found
+        rows.append(row)
+    return rows

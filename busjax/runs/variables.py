@@ -24,8 +24,8 @@ def best_variables(run: PathLike) -> tuple[int, Any]:
         UserError: there is no such run.
     """
     workdir = locate(run)
-    step, found, _ = restore_best(workdir, configuration.load(workdir))
-    return step, found
+    step, evaluated, _ = restore_best(workdir, configuration.read(workdir))
+    return step, evaluated
 
 
 def member_folders(inference: Inference) -> list[str]:
@@ -39,19 +39,19 @@ def member_variables(config: Config, runs: Iterable[PathLike]) -> list[Any]:
     Raises:
         UserError: one is no run, or its network is another one.
     """
-    found = []
+    members = []
     for run in runs:
         _check_same_network(config, run)
-        found.append(best_variables(run)[1])
-    return found
+        members.append(best_variables(run)[1])
+    return members
 
 
 def _check_same_network(config: Config, folder: PathLike) -> None:
     """Raises a UserError unless the run has the same network, for images of the same size."""
-    ours, theirs = config.flat(), configuration.load(locate(folder)).flat()
+    ours, theirs = config.flat(), configuration.read(locate(folder)).flat()
     names = {name for name in ours if name.startswith("model.")} | {"data.image_size"}
-    if found := differing(theirs, ours, names - _ANY):
+    if changed := differing(theirs, ours, names - _ANY):
         raise UserError(
-            f"'{folder}' cannot be averaged with this run: {', '.join(found)}; average networks of "
-            "one kind"
+            f"'{folder}' cannot be averaged with this run: {', '.join(changed)}; average networks "
+            "of one kind"
         )

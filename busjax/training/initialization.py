@@ -77,7 +77,7 @@ def with_encoder(variables: Any, model: Model) -> Any:
         UserError: they are missing, or do not fit.
     """
     where = model.encoder_weights
-    params, statistics = weights.load(model.encoder, where, model.image_channels)
+    params, statistics = weights.read(model.encoder, where, model.image_channels)
 
     def fitted(tree: Any, given: Any) -> Any:
         return {**tree, "encoder": weights.fit(tree["encoder"], given, where)}
@@ -97,7 +97,7 @@ def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
     Raises:
         UserError: there is no such run, or it has nothing that fits.
     """
-    step, found = best_variables(train.init_from)
+    step, given_variables = best_variables(train.init_from)
     counted: list[str] = []
     left: list[str] = []
 
@@ -113,12 +113,12 @@ def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
         (counted if fits else left).append(path)
         return np.asarray(given, tree.dtype) if fits else tree
 
-    params = merge(variables["params"], found["params"], "")
+    params = merge(variables["params"], given_variables["params"], "")
     if not counted:
         raise UserError(
             f"config.train.init_from={train.init_from}: not one tensor fits this network; give a "
             "run of the same encoder and width"
         )
     taken = Taken(step, len(counted), tuple(left))
-    statistics = merge(variables["batch_stats"], found["batch_stats"], "")
+    statistics = merge(variables["batch_stats"], given_variables["batch_stats"], "")
     return {"params": params, "batch_stats": statistics}, taken

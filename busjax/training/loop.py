@@ -102,18 +102,18 @@ class _Training:
     def step(self) -> None:
         """Takes a step, and what is due after it: validation, a checkpoint, the end."""
         self._state, images = self.epoch.take_step(self._program, self._state, self._batches)
-        found = self.epoch.found[-1]
-        self._console.step(found["loss"])
+        terms = self.epoch.found[-1]
+        self._console.step(terms["loss"])
         step, score = self._step(), None
-        self._not_finite = 0 if found["finite"] else self._not_finite + 1
+        self._not_finite = 0 if terms["finite"] else self._not_finite + 1
         if self._not_finite:
             self._skip(step, images)
         if len(self.epoch) == self._steps:
             score = self._end_epoch(step)
-        told = self._watch.told(step)
-        if told or score is not None:
+        asked_to_stop = self._watch.told(step)
+        if asked_to_stop or score is not None:
             self._save(step, score)
-        if told:
+        if asked_to_stop:
             raise Preempted
 
     def _skip(self, step: int, images: np.ndarray) -> None:
@@ -176,14 +176,14 @@ def _validator(config: Config, program: Program, source: RecordSource, split: Sp
     batches = pipeline.eval_batches(resized, config, parallel.process_shard())
 
     def validate(state: TrainState) -> dict[str, float]:
-        found = program.evaluate(Ensemble((program.evaluated(state),)), batches)
-        if not np.isfinite(found["classes"]).all():
+        outputs = program.evaluate(Ensemble((program.evaluated(state),)), batches)
+        if not np.isfinite(outputs["classes"]).all():
             raise UserError(
                 "the network's outputs are not finite: training has diverged; lower "
                 "config.optim.learning_rate, or set config.model.dtype=float32, in a new --workdir"
             )
-        counts = PixelCounts(*(found[name] for name in PixelCounts._fields))
-        scores = summarise(resized.labels, found["classes"], counts)
-        return {"loss": float(found["loss"].mean()), **scores}
+        counts = PixelCounts(*(outputs[name] for name in PixelCounts._fields))
+        scores = summarise(resized.labels, outputs["classes"], counts)
+        return {"loss": float(outputs["loss"].mean()), **scores}
 
     return validate

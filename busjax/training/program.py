@@ -128,8 +128,8 @@ class Program:
         for batch in batches:
             size, members = self._size(batch), len(ensemble.members)
             step = self._compiled.step("evaluation", size, self._numbers, members)
-            found = step(ensemble, self._on_devices.loss, self._sharded(batch))
-            parts.append(parallel.fetch(found))
+            outputs = step(ensemble, self._on_devices.loss, self._sharded(batch))
+            parts.append(parallel.fetch(outputs))
         joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         real = np.flatnonzero(joined["valid"] > 0)
         order = real[np.argsort(joined["index"][real], kind="stable")]

@@ -170,13 +170,13 @@ def eval_step(
         of the first member on the image as it is, without learnt weights; 'valid' and 'index' of
         the batch as they came.
     """
-    said = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
-    found = prediction.average(said, ensemble.calibration, form.model.refine)
+    outputs = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
+    averaged = prediction.average(outputs, ensemble.calibration, form.model.refine)
     return {
-        "classes": found.classes,
-        "mask": found.mask[..., 0],
-        **_count_pixels(found.mask >= 0.5, batch["mask"] >= 0.5),
-        **_per_image(said[0], batch, form, weights, {}),
+        "classes": averaged.classes,
+        "mask": averaged.mask[..., 0],
+        **_count_pixels(averaged.mask >= 0.5, batch["mask"] >= 0.5),
+        **_per_image(outputs[0], batch, form, weights, {}),
         "valid": batch["valid"],
         "index": batch["index"],
     }

@@ -9,8 +9,8 @@ from busjax.data.splits import (
     draw_fold,
     draw_folds,
     draw_split,
-    load,
     provenance,
+    read,
     save,
 )
 from busjax.errors import UserError
@@ -128,11 +128,11 @@ def test_one_fold():
         draw_folds(["a", "b"], np.zeros(2, int), ["a", "b"], 1, 0)
 
 
-def test_save_and_load(tmp_path):
+def test_save_and_read(tmp_path):
     split = Split(("a", "b"), ("c",), ())
     path = tmp_path / "run" / "split.json"
     save(split, path, source="phantom", seed=3)
-    assert load(path) == split
+    assert read(path) == split
     assert json.loads(path.read_text())["provenance"] == {"source": "phantom", "seed": 3}
     save(split, path, description="phantoms: no patients; no BUSI data was found: x")
     assert provenance(path) == {"description": "phantoms: no patients"}  # as saved earlier
@@ -141,12 +141,12 @@ def test_save_and_load(tmp_path):
 @pytest.mark.parametrize(
     "text", ["", "[1]", '{"train": []}', '{"train": 1, "validation": [], "test": []}']
 )
-def test_load_of_something_else(tmp_path, text):
+def test_reading_something_else(tmp_path, text):
     (tmp_path / "split.json").write_text(text)
     with pytest.raises(UserError, match="cannot be read"):
-        load(tmp_path / "split.json")
+        read(tmp_path / "split.json")
     with pytest.raises(UserError, match="cannot be read"):
-        load(tmp_path / "absent.json")
+        read(tmp_path / "absent.json")
 
 
 IDS, GROUPS = ["a", "b", "c", "d"], ["g", "g", "h", "i"]

@@ -51,10 +51,10 @@ def test_what_is_asked_for_is_used(tmp_path):
     found = Calibration(np.float32(0.3), np.float32(2.0))
     assert calibrate.used(Inference(), found) == Calibration()
     calibrate.save(tmp_path, found, 30)
-    assert calibrate.load(tmp_path, Inference()) == Calibration()
-    used = calibrate.load(tmp_path, Inference(threshold="validation"))
+    assert calibrate.read(tmp_path, Inference()) == Calibration()
+    used = calibrate.read(tmp_path, Inference(threshold="validation"))
     assert (used.threshold, used.temperature) == (pytest.approx(0.3), 1.0)
-    used = calibrate.load(tmp_path, Inference(temperature="validation"))
+    used = calibrate.read(tmp_path, Inference(temperature="validation"))
     assert (used.threshold, used.temperature) == (0.5, 2.0)
 
 
@@ -62,6 +62,6 @@ def test_what_is_asked_for_is_used(tmp_path):
 def test_values_that_are_not_there(tmp_path, text):
     if text is not None:
         (tmp_path / calibrate.FILE).write_text(text)
-    calibrate.load(tmp_path, Inference())  # not asked for
+    calibrate.read(tmp_path, Inference())  # not asked for
     with pytest.raises(UserError, match=r"calibration\.json cannot be read .*--mode=evaluate"):
-        calibrate.load(tmp_path, Inference(temperature="validation"))
+        calibrate.read(tmp_path, Inference(temperature="validation"))

@@ -54,7 +54,7 @@ def place(tmp_path_factory):
 
 def evaluate(place, folder, results_in=results.FOLDER):
     workdir = epath.Path(place / "run")
-    config = configuration.load(workdir)
+    config = configuration.read(workdir)
     config = config.but(data={"dir": str(folder)})
     return run.evaluate_only(config, workdir, results_in)
 
@@ -137,7 +137,7 @@ def test_the_own_images_elsewhere_are_no_external_test(place, tmp_path, capsys):
 
 def test_images_that_it_was_trained_on_are_told(place, tmp_path, capsys):
     folder = write_busi(tmp_path / "mixed", 3, (3, 2, 2))
-    train = run.splits.load(epath.Path(place / "run" / "split.json")).train
+    train = run.splits.read(epath.Path(place / "run" / "split.json")).train
     known = next(id for id in train if id.startswith("benign"))
     for suffix in ("", "_mask"):
         shutil.copy(

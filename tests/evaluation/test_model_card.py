@@ -43,7 +43,7 @@ def test_holds_what_is_asked_of_it(card, tmp_path):
     assert "groups: list.csv" in text
     assert "/some/where" not in text  # no paths of this machine
     assert "2 train, 1 validation, 3 test" in text
-    split = splits.load(tmp_path / "run" / splits.FILE)
+    split = splits.read(tmp_path / "run" / splits.FILE)
     assert f"`{splits.digest(split)}`" in text
     assert "seed 0" in text
     assert "step 20" in text

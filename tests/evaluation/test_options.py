@@ -20,7 +20,7 @@ from busjax.runs import configuration, results
 @pytest.fixture(scope="module")
 def second(run_folder, tmp_path_factory, train):
     """A run of the same network on the same split, with another seed."""
-    config = configuration.load(run_folder).but(seed=5)
+    config = configuration.read(run_folder).but(seed=5)
     folder = tmp_path_factory.mktemp("second")
     train(config, folder)
     return folder
@@ -33,7 +33,7 @@ def folder(run_folder, tmp_path):
 
 
 def evaluate(folder, **fields):
-    config = Config.from_flat({**configuration.load(folder).flat(), **fields})
+    config = Config.from_flat({**configuration.read(folder).flat(), **fields})
     run.evaluate_only(config, folder)
     return results.read_rows(folder), results.read_predictions(folder)
 
@@ -80,7 +80,7 @@ def test_threshold_and_temperature(folder):
 
 def test_the_values_are_those_of_validation(folder):
     rows = results.read_validation(folder)
-    assert [row.id for row in rows] == list(splits.load(folder / "split.json").validation)
+    assert [row.id for row in rows] == list(splits.read(folder / "split.json").validation)
     found = json.loads((folder / "calibration.json").read_text())
     labels, probabilities = results.labels_and_probabilities(rows)
     wanted = calibration.fit_temperature(labels, probabilities)

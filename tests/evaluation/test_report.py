@@ -89,6 +89,10 @@ def test_busi_has_no_banner(tmp_path):
     page = page_of(write_run(tmp_path, [0, 1, 2], source="busi"))
     assert BANNER not in page
     assert "Tested on BUSI, n = 3: 1 benign, 1 malignant, 1 normal." in page
+    page = page_of(write_run(tmp_path, [0, 1, 2], source="busi+table"))
+    assert "Tested on BUSI and the images of a table, n = 3" in page
+    page = page_of(write_run(tmp_path, [0, 1, 2], source="other"))
+    assert "BUSI" not in page.partition("</header>")[0]  # of which nothing is known
 
 
 def test_page_needs_no_other_file(run_folder):

@@ -58,16 +58,16 @@ def pngs(directory):
 @pytest.fixture
 def lesion_everywhere(monkeypatch):
     """The network of two epochs sees nothing: it is made to see a rectangle of each image."""
-    from busjax.inference import load
+    from busjax.inference import predictor
 
-    real = load._reading
+    real = predictor._reading
 
     def reading(shape, mask, classes, largest):
         mask = np.zeros_like(mask)
         mask[4:8, 4:12] = 1
         return real(shape, mask, classes, largest)
 
-    monkeypatch.setattr(load, "_reading", reading)
+    monkeypatch.setattr(predictor, "_reading", reading)
 
 
 def test_leaves_all_that_is_promised(run_folder, inputs, tmp_path, capsys, lesion_everywhere):

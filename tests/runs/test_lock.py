@@ -70,7 +70,7 @@ def test_a_dead_process_of_another_host_is_taken_over_after_the_longer_timeout(f
     with held(folder, 0.1):
         assert time.monotonic() - start >= 0.4
         assert json.loads((folder / lock.FILE).read_text())["host"] == socket.gethostname()
-    assert "of process 7 on elsewhere: looking whether it lives, for at most 0.4 s" in (
+    assert "held by process 7 on elsewhere; waiting up to 0.4 s to see if it is still running" in (
         capsys.readouterr().out
     )
 

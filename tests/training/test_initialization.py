@@ -15,7 +15,7 @@ from busjax.training.program import Program
 @pytest.fixture
 def other(run_folder):
     """The configuration of a run like the shared one, that starts from it."""
-    return configuration.load(run_folder).but(seed=7, train={"init_from": str(run_folder)})
+    return configuration.read(run_folder).but(seed=7, train={"init_from": str(run_folder)})
 
 
 def learnt(run_folder):

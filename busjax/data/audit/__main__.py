@@ -31,15 +31,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> None:
-    found, shown = make(options.dir, options.out, options.overrides, _table(options))
-    print(_told(found, options.out, shown))
+    result, page = make(options.dir, options.out, options.overrides, _table(options))
+    print(_summary(result, options.out, page))
 
 
-def _told(found: Audit, out: epath.Path, shown: epath.Path) -> str:
-    inside = sum(len(group.members) for group in found.groups)
+def _summary(result: Audit, out: epath.Path, page: epath.Path) -> str:
+    inside = sum(len(group.members) for group in result.groups)
     return (
-        f"{len(found.records)} images; {inside} of them in {len(found.groups)} groups, "
-        f"{len(found.objections)} objections\n{out}\n{shown}"
+        f"{len(result.records)} images; {inside} of them in {len(result.groups)} groups, "
+        f"{len(result.objections)} objections\n{out}\n{page}"
     )
 
 
@@ -60,8 +60,8 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     described = parser.add_argument_group("a table of images, as config.data.table")
     for name, field in Table.fields().items():
-        told = f"{field.metadata['meaning']} [{field.default or 'none'}]"
-        described.add_argument(f"--{name}", help=told.replace("%", "%%"))
+        meaning = f"{field.metadata['meaning']} [{field.default or 'none'}]"
+        described.add_argument(f"--{name}", help=meaning.replace("%", "%%"))
     return parser
 
 

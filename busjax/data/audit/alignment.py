@@ -69,17 +69,17 @@ def align(
     if len(pairs) < least:
         return None
     cv2.setRNGSeed(0)  # of this thread: the same images give the same map
-    found, inside = cv2.estimateAffine2D(
+    affine, inside = cv2.estimateAffine2D(
         features.points[pairs[:, 0]],
         others.points[pairs[:, 1]],
         ransacReprojThreshold=_NEAR,
         maxIters=_ROUNDS,
     )
     inliers = 0 if inside is None else int(inside.sum())
-    if inliers < least or not _LEAST_AREA <= abs(np.linalg.det(found[:, :2])) <= _LARGEST_AREA:
+    if inliers < least or not _LEAST_AREA <= abs(np.linalg.det(affine[:, :2])) <= _LARGEST_AREA:
         return None
-    correlation, overlap = _compare(image, other, found)
-    return Match(inliers, correlation, overlap, found)
+    correlation, overlap = _compare(image, other, affine)
+    return Match(inliers, correlation, overlap, affine)
 
 
 def warped(image: np.ndarray, match: Match, shape: tuple[int, int]) -> np.ndarray:
@@ -102,11 +102,11 @@ def _pairs(features: Features, others: Features) -> np.ndarray:
     return np.stack([rows[clear], nearest[clear]], axis=1)
 
 
-def _compare(image: np.ndarray, other: np.ndarray, found: np.ndarray) -> tuple[float, float]:
+def _compare(image: np.ndarray, other: np.ndarray, affine: np.ndarray) -> tuple[float, float]:
     """Correlation and overlap after the map."""
     size = other.shape[1], other.shape[0]
-    moved = cv2.warpAffine(cv2.GaussianBlur(image, (0, 0), 1.0), found, size)
-    covered = cv2.warpAffine(np.full(image.shape, 255, np.uint8), found, size) == 255
+    moved = cv2.warpAffine(cv2.GaussianBlur(image, (0, 0), 1.0), affine, size)
+    covered = cv2.warpAffine(np.full(image.shape, 255, np.uint8), affine, size) == 255
     overlap = float(covered.mean())
     if overlap < _LEAST_OVERLAP:
         return 0.0, overlap

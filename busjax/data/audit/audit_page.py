@@ -54,29 +54,29 @@ class ImageGroup:
     pairs: list[str]
 
 
-def page(found: Audit, unusable: Sequence[tuple[str, str]], content: str) -> bytes:
+def page(result: Audit, unusable: Sequence[tuple[str, str]], content: str) -> bytes:
     """The page as HTML that needs no other file.
 
     Args:
-        found: the audit.
+        result: the audit.
         unusable: files that could not be used, and why.
         content: the name of the JSON file that lies beside the page.
     """
-    inside = sum(len(group.members) for group in found.groups)
-    counts = collections.Counter(objection.kind for objection in found.objections)
+    inside = sum(len(group.members) for group in result.groups)
+    counts = collections.Counter(objection.kind for objection in result.objections)
     return render(
         "audit.html",
         title="busjax: audit",
         heading="Audit",
         banner="",
-        n_images=len(found.records),
+        n_images=len(result.records),
         n_inside=inside,
-        n_groups=len(found.groups),
+        n_groups=len(result.groups),
         counts=", ".join(f"{kind}: {count}" for kind, count in counts.items()),
         content=urllib.parse.quote(content),
         unusable=_unusable(unusable),
-        groups=[_group(found, index) for index in range(len(found.groups))],
-        objections=_objections(found.objections),
+        groups=[_group(result, index) for index in range(len(result.groups))],
+        objections=_objections(result.objections),
     )
 
 
@@ -94,19 +94,19 @@ def _objections(objections: Sequence[Objection]) -> Listing | None:
     return Listing("Objections", "", ("kind", "images", "detail"), rows, ("kind",))
 
 
-def _group(found: Audit, index: int) -> ImageGroup:
-    group = found.groups[index]
-    best, why = found.representatives[index]
-    ids = {found.records[member].id for member in group.members}
+def _group(result: Audit, index: int) -> ImageGroup:
+    group = result.groups[index]
+    best, why = result.representatives[index]
+    ids = {result.records[member].id for member in group.members}
     return ImageGroup(
-        [_image(found.records[member], why if member == best else "") for member in group.members],
+        [_image(result.records[member], why if member == best else "") for member in group.members],
         [
             f"{each.kind}: {', '.join(each.ids)} ({each.detail})"
-            for each in found.objections
+            for each in result.objections
             if len(each.ids) > 1 and ids >= set(each.ids)
         ],
         [
-            f"{found.records[pair.one].id} and {found.records[pair.other].id}: "
+            f"{result.records[pair.one].id} and {result.records[pair.other].id}: "
             f"{pair.match.inliers} points agree, correlation {pair.match.correlation:.2f}"
             f"{', mirrored' if pair.mirrored else ''}"
             for pair in group.pairs

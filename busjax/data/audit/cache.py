@@ -47,13 +47,13 @@ def make(
     records = [source[index] for index in range(len(source))]
     total = pairs.steps(len(records))
     with tqdm(total=total, unit="step", disable=not sys.stderr.isatty()) as bar:
-        found = audit(records, folder.coloured(), decided, bar.update)
-    content = to_json(found) | {"unusable": [list(problem) for problem in source.skipped]}
+        result = audit(records, folder.coloured(), decided, bar.update)
+    content = to_json(result) | {"unusable": [list(problem) for problem in source.skipped]}
     out.parent.mkdir(parents=True, exist_ok=True)
-    shown = out.with_suffix(".html")
-    files.replace(shown, page(found, source.skipped, out.name))
+    page_path = out.with_suffix(".html")
+    files.replace(page_path, page(result, source.skipped, out.name))
     files.replace(out, (json.dumps(content, indent=1) + "\n").encode())
-    return found, shown
+    return result, page_path
 
 
 def cached(directory: PathLike, table: Table | None = None) -> epath.Path:

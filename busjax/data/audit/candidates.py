@@ -16,7 +16,7 @@ _COMMON = 20  # a feature that resembles as many images says little
 def propose(
     queries: Sequence[Features],
     images: Sequence[Features],
-    told: Callable[[int], object] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> list[tuple[int, int]]:
     """For each query the images whose features resemble its own most.
 
@@ -26,7 +26,7 @@ def propose(
     Args:
         queries: of N images, or of N images changed in some way, such as mirrored.
         images: of the same N images.
-        told: called with 1 after each query.
+        progress: called with 1 after each query.
 
     Returns:
         Pairs (query, image) of different images, in ascending order.
@@ -42,7 +42,7 @@ def propose(
         place = max(0, count - _COMMON)
         common = np.partition(best, place, axis=1)[:, place, None]
         votes[index] = np.maximum(best - common, 0).sum(axis=0)
-        told(1)
+        progress(1)
     votes += votes.T
     np.fill_diagonal(votes, -1)
     nearest = np.argsort(-votes, axis=1, kind="stable")[:, : min(_NEIGHBOURS, count - 1)]
@@ -51,5 +51,5 @@ def propose(
 
 def _strongest(image: Features) -> np.ndarray:
     """So many descriptors, zeros where there are fewer."""
-    found = image.descriptors[:_STRONGEST]
-    return np.pad(found, ((0, _STRONGEST - len(found)), (0, 0)))
+    descriptors = image.descriptors[:_STRONGEST]
+    return np.pad(descriptors, ((0, _STRONGEST - len(descriptors)), (0, 0)))

@@ -23,7 +23,7 @@ class Group:
     pairs: tuple[Pair, ...]
 
 
-def join(ids: Sequence[str], found: Sequence[Pair], overrides: Overrides) -> list[Group]:
+def join(ids: Sequence[str], pairs: Sequence[Pair], overrides: Overrides) -> list[Group]:
     """Joins pairs into groups; what one image shares with two makes the three one group.
 
     What a person joined comes first, then the surest pairs; a pair that would bring two images
@@ -51,14 +51,14 @@ def join(ids: Sequence[str], found: Sequence[Pair], overrides: Overrides) -> lis
                 f"the overrides join {one} and {other}, and part two images that this brings into "
                 "one group: remove one of the lines"
             )
-    for pair in sorted(found, key=lambda pair: -pair.match.inliers):
+    for pair in sorted(pairs, key=lambda pair: -pair.match.inliers):
         if not {pair.one, pair.other} & dropped:
             unite(pair.one, pair.other)
     sets = {frozenset(group - dropped) for group in members.values()}
     return [
         Group(
             tuple(sorted(group)),
-            tuple(pair for pair in found if {pair.one, pair.other} <= group),
+            tuple(pair for pair in pairs if {pair.one, pair.other} <= group),
         )
         for group in sorted(sets, key=lambda group: min(group, default=0))
         if len(group) > 1

@@ -42,22 +42,22 @@ class Objection:
 
 def of_groups(records: Sequence[Record], groups: Sequence[Group]) -> list[Objection]:
     """Contradictions between images that are one."""
-    found = []
+    raised = []
     for group in groups:
         members = [records[index] for index in group.members]
         classes = sorted({record.label for record in members})
         if len(classes) > 1:
             ids = tuple(record.id for record in members)
             named = " and ".join(CLASSES[label] for label in classes)
-            found.append(Objection("two classes", ids, f"the same image as {named}"))
+            raised.append(Objection("two classes", ids, f"the same image as {named}"))
         for pair in group.pairs:
             one, other = records[pair.one], records[pair.other]
             if NORMAL in (one.label, other.label):
                 continue
             if (iou := _overlap(one.mask, other.mask, pair)) < LEAST_IOU:
                 detail = f"masks of one lesion, laid on each other: IoU {iou:.2f}"
-                found.append(Objection("masks disagree", (one.id, other.id), detail))
-    return found
+                raised.append(Objection("masks disagree", (one.id, other.id), detail))
+    return raised
 
 
 def _overlap(mask: np.ndarray, other: np.ndarray, pair: Pair) -> float:
@@ -79,21 +79,21 @@ def of_image(record: Record, coloured: bool) -> list[Objection]:
         record: the image and its mask.
         coloured: whether the file holds colours, see `has_colour`.
     """
-    found = []
+    raised = []
     mask = record.mask.astype(bool)
     if mask.any():
         share = float(mask.mean())
         if share < _TINY:
             detail = f"{int(mask.sum())} pixels, {share:.2%} of the image"
-            found.append(Objection("tiny mask", (record.id,), detail))
+            raised.append(Objection("tiny mask", (record.id,), detail))
         if sides := _sides(mask):
-            found.append(Objection("mask at the border", (record.id,), ", ".join(sides)))
+            raised.append(Objection("mask at the border", (record.id,), ", ".join(sides)))
     marks = burned_in(record.image)
     if marks >= _MARKS:
-        found.append(Objection("burned in", (record.id,), f"{marks} signs or strokes"))
+        raised.append(Objection("burned in", (record.id,), f"{marks} signs or strokes"))
     if coloured:
-        found.append(Objection("colour", (record.id,), "colours, such as Doppler or an overlay"))
-    return found
+        raised.append(Objection("colour", (record.id,), "colours, such as Doppler or an overlay"))
+    return raised
 
 
 def _sides(mask: np.ndarray) -> list[str]:

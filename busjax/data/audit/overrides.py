@@ -41,21 +41,21 @@ def read(path: PathLike, ids: Collection[str]) -> Overrides:
         UserError: no such file, other columns, an unknown action or id, one image twice in a line,
             or a pair that is both joined and parted.
     """
-    found: dict[str, list[tuple[str, ...]]] = {"join": [], "part": [], "drop": []}
+    decisions: dict[str, list[tuple[str, ...]]] = {"join": [], "part": [], "drop": []}
     for number, row in enumerate(_rows(path), 2):
         action, names = row[0], tuple(cell for cell in row[1:] if cell)
         wanted = 1 if action == "drop" else 2
-        if action not in found or len(set(names)) != wanted or len(names) != wanted:
+        if action not in decisions or len(set(names)) != wanted or len(names) != wanted:
             raise UserError(f"'{path}' line {number} is '{','.join(row)}': {_HOW}")
         if unknown := [name for name in names if name not in ids]:
             raise UserError(f"'{path}' line {number}: there is no image '{unknown[0]}'")
-        found[action].append(tuple(sorted(names)))
-    if both := set(found["join"]) & set(found["part"]):
+        decisions[action].append(tuple(sorted(names)))
+    if both := set(decisions["join"]) & set(decisions["part"]):
         raise UserError(f"'{path}' both joins and parts {' and '.join(min(both))}: keep one line")
     return Overrides(
-        joined=tuple((one, other) for one, other in found["join"]),
-        parted=tuple((one, other) for one, other in found["part"]),
-        dropped=tuple(name for (name,) in found["drop"]),
+        joined=tuple((one, other) for one, other in decisions["join"]),
+        parted=tuple((one, other) for one, other in decisions["part"]),
+        dropped=tuple(name for (name,) in decisions["drop"]),
     )
 
 

@@ -37,23 +37,23 @@ def steps(count: int) -> int:
 def find(
     images: Sequence[np.ndarray],
     rule: Rule = Rule(),  # noqa: B008  (it is frozen)
-    told: Callable[[int], object] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> list[Pair]:
     """Finds the pairs that are one image, the best match of each pair, in ascending order.
 
     Args:
         images: each (H, W) uint8 of any size.
         rule: from when on two are one.
-        told: called with the steps that were made, see `steps`.
+        progress: called with the steps that were made, see `steps`.
     """
     small = [shrunk(image) for image in images]
     flipped = [np.ascontiguousarray(image[:, ::-1]) for image in small]
     with ThreadPoolExecutor() as pool:  # OpenCV works outside of Python's lock
-        features = _told(pool.map(describe, small), told)
-        mirrored = _told(pool.map(describe, flipped), told)
-        plain = candidates.propose(features, features, told)
+        features = _counted(pool.map(describe, small), progress)
+        mirrored = _counted(pool.map(describe, flipped), progress)
+        plain = candidates.propose(features, features, progress)
         wanted = {(min(pair), max(pair), False) for pair in plain}
-        wanted |= {(*pair, True) for pair in candidates.propose(mirrored, features, told)}
+        wanted |= {(*pair, True) for pair in candidates.propose(mirrored, features, progress)}
 
         def lay(pair: tuple[int, int, bool]) -> Pair | None:
             one, other, is_mirrored = pair
@@ -64,7 +64,7 @@ def find(
             return Pair(min(one, other), max(one, other), is_mirrored, match)
 
         laid = [pair for pair in pool.map(lay, sorted(wanted)) if pair is not None]
-    told(len(images))
+    progress(len(images))
     best: dict[tuple[int, int], Pair] = {}
     for pair in laid:
         before = best.get((pair.one, pair.other))
@@ -73,9 +73,9 @@ def find(
     return [best[key] for key in sorted(best)]
 
 
-def _told(described: Iterable[Features], told: Callable[[int], object]) -> list[Features]:
-    found = []
+def _counted(described: Iterable[Features], progress: Callable[[int], object]) -> list[Features]:
+    features_of_all = []
     for features in described:
-        told(1)
-        found.append(features)
-    return found
+        progress(1)
+        features_of_all.append(features)
+    return features_of_all

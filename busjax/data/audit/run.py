@@ -40,7 +40,7 @@ def audit(
     records: Sequence[Record],
     coloured: Collection[str] = (),
     overrides: Overrides = Overrides(),  # noqa: B008  (it is frozen)
-    told: Callable[[int], object] = lambda count: None,
+    progress: Callable[[int], object] = lambda count: None,
 ) -> Audit:
     """Looks at every image and every pair that may be one.
 
@@ -48,13 +48,13 @@ def audit(
         records: the images, with unique ids.
         coloured: ids of those whose files hold colours.
         overrides: a person's decisions.
-        told: called with the steps that were made, of `pairs.steps`.
+        progress: called with the steps that were made, of `pairs.steps`.
 
     Raises:
         UserError: overrides that contradict each other.
     """
-    found = pairs.find([record.image for record in records], Rule(), told)
-    joined = groups.join([record.id for record in records], found, overrides)
+    same_view = pairs.find([record.image for record in records], Rule(), progress)
+    joined = groups.join([record.id for record in records], same_view, overrides)
     raised = objections.of_groups(records, joined)
     for record in records:
         raised += objections.of_image(record, record.id in coloured)
@@ -84,13 +84,13 @@ def _representative(
     return best, "first of those with the fewest objections and most pixels"
 
 
-def to_json(found: Audit) -> dict[str, Any]:
+def to_json(result: Audit) -> dict[str, Any]:
     """The content of the file: all ids, groups, objections, overrides."""
-    ids = [record.id for record in found.records]
+    ids = [record.id for record in result.records]
     return {
         "version": VERSION,
         "rule": dataclasses.asdict(Rule()),
-        "images": {record.id: CLASSES[record.label] for record in found.records},
+        "images": {record.id: CLASSES[record.label] for record in result.records},
         "groups": [
             {
                 "members": [ids[index] for index in group.members],
@@ -108,8 +108,8 @@ def to_json(found: Audit) -> dict[str, Any]:
                     for pair in group.pairs
                 ],
             }
-            for group, (best, why) in zip(found.groups, found.representatives, strict=True)
+            for group, (best, why) in zip(result.groups, result.representatives, strict=True)
         ],
-        "objections": [dataclasses.asdict(objection) for objection in found.objections],
-        "overrides": dataclasses.asdict(found.overrides),
+        "objections": [dataclasses.asdict(objection) for objection in result.objections],
+        "overrides": dataclasses.asdict(result.overrides),
     }

@@ -45,8 +45,8 @@ class Folder:
     def coloured(self) -> set[str]:
         """The ids of the images whose files hold more than grey."""
         with ThreadPoolExecutor() as pool:
-            found = list(pool.map(self._is_coloured, self.source.ids))
-        return {id for id, holds in zip(self.source.ids, found, strict=True) if holds}
+            are_coloured = list(pool.map(self._is_coloured, self.source.ids))
+        return {id for id, holds in zip(self.source.ids, are_coloured, strict=True) if holds}
 
     def _is_coloured(self, id: str) -> bool:
         is_busi = isinstance(self.source, BusiSource)

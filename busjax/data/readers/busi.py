@@ -139,9 +139,9 @@ def _scan(root: epath.Path) -> tuple[list[_Entry], list[Problem]]:
     entries: list[_Entry] = []
     problems: list[Problem] = []
     for label, name in enumerate(CLASSES):
-        found = _scan_class(root, label, problems)
-        entries += found
-        if not found:
+        of_class = _scan_class(root, label, problems)
+        entries += of_class
+        if not of_class:
             problems.append((f"{name}/", "the folder is missing or holds no image"))
     return entries, problems
 

@@ -61,8 +61,8 @@ class TableSource:
         with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             results = list(pool.map(lambda row: _read(directory, row), rows))
-        self._records = [found for found in results if isinstance(found, Record)]
-        self.skipped += [found for found in results if not isinstance(found, Record)]
+        self._records = [each for each in results if isinstance(each, Record)]
+        self.skipped += [each for each in results if not isinstance(each, Record)]
         if self.skipped and on_bad == "error":
             raise UserError(told(f"bad lines or files of '{directory / table.file}'", self.skipped))
         if not self._records:
@@ -138,7 +138,7 @@ def _lines(path: epath.Path, delimiter: str) -> list[dict[str, str]]:
 
 def _labels(text: str) -> dict[str, int]:
     """'B=benign,M=malignant' -> the class of each label; the classes' own names always count."""
-    found = {name: index for index, name in enumerate(CLASSES)}
+    labels = {name: index for index, name in enumerate(CLASSES)}
     for part in (part for part in text.split(",") if part):
         given, sign, name = part.partition("=")
         if not sign or name not in CLASSES:
@@ -146,8 +146,8 @@ def _labels(text: str) -> dict[str, int]:
                 f"config.data.table.labels='{text}': expected LABEL=CLASS, joined by ',', with the "
                 f"classes {', '.join(CLASSES)}"
             )
-        found[given] = CLASSES.index(name)
-    return found
+        labels[given] = CLASSES.index(name)
+    return labels
 
 
 def _filled(pattern: str, cells: dict[str, str]) -> str:

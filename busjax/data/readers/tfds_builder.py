@@ -102,8 +102,8 @@ class Busi(tfds.core.GeneratorBasedBuilder):
         """
         keep, groups = self._part(folder)
         with _unpacked(folder) as root:
-            found = busi.BusiSource(root, "error", keep)
-            source = SelectedSource(found, found.ids, groups)
+            images = busi.BusiSource(root, "error", keep)
+            source = SelectedSource(images, images.ids, groups)
             for index in range(len(source)):
                 record = source[index]
                 yield (
@@ -134,13 +134,13 @@ def _lists(folder: epath.Path) -> tuple[Curation | None, Curation | None]:
     kept = letter = None
     for path in sorted(folder.glob("*.csv")):
         try:
-            found = read_list(path)
+            published = read_list(path)
         except UserError:  # another table
             continue
-        if found.groups:
-            letter = found
+        if published.groups:
+            letter = published
         else:
-            kept = found
+            kept = published
     return kept, letter
 
 

@@ -44,8 +44,8 @@ def all_tables(
         return [scores.summarise(one) for one in studies]
 
     def differences() -> Table:
-        found = [paired.difference(one, studies[0]) for one in studies[1:]]
-        return tables.differences(labels[1:], labels[0], found)
+        minus_first = [paired.difference(one, studies[0]) for one in studies[1:]]
+        return tables.differences(labels[1:], labels[0], minus_first)
 
     makers = {
         "images": lambda: tables.pooled(labels, summaries()),

@@ -60,17 +60,17 @@ def draw(labels: Sequence[str], studies: Sequence[Study], cases: Sequence[str] =
 
 def _typical(common: Sequence[ImageRow], rows: Sequence[dict[str, ImageRow]]) -> list[str]:
     """Of each class the image of median Dice, averaged over the studies."""
-    found = []
+    ids = []
     for name in CLASSES:
         of_class = [row.id for row in common if row.class_name == name]
         ranked = sorted(of_class, key=lambda id: (sum(by_id[id].dice for by_id in rows), id))
-        found += ranked[len(ranked) // 2 : len(ranked) // 2 + 1]
-    return found
+        ids += ranked[len(ranked) // 2 : len(ranked) // 2 + 1]
+    return ids
 
 
 def _panels(one: Study, shown: Sequence[str]) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Image, truth and prediction of each case, wherever in the folds it was tested."""
-    found = {}
+    panels = {}
     for fold in one.folds:
         wanted = set(shown) & {row.id for row in fold.rows}
         if not wanted:
@@ -82,8 +82,8 @@ def _panels(one: Study, shown: Sequence[str]) -> list[tuple[np.ndarray, np.ndarr
         for index, id in enumerate(pictures.id.tolist()):
             if id in wanted:
                 mask = pictures.probability[index] >= 128
-                found[id] = pictures.image[index], pictures.mask[index], mask
-    return [found[id] for id in shown]
+                panels[id] = pictures.image[index], pictures.mask[index], mask
+    return [panels[id] for id in shown]
 
 
 def _draw_line(

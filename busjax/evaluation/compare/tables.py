@@ -102,10 +102,10 @@ def over_folds(
     )
 
 
-def differences(labels: Sequence[str], baseline: str, found: Sequence[Difference]) -> Table:
+def differences(labels: Sequence[str], baseline: str, measured: Sequence[Difference]) -> Table:
     """Each study minus the first one, on the same images."""
     rows = []
-    for label, difference in zip(labels, found, strict=True):
+    for label, difference in zip(labels, measured, strict=True):
         cells = [(str(difference.n_images), "in common")]
         for key in COLUMNS.values():
             value, *ends = difference.scores.get(key, (math.nan,) * 3)

@@ -120,10 +120,10 @@ def draw_reliability(
     axes: Axes, rows: Sequence[ImageRow], colour: str, bins: int = BINS
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draws a point a bin, larger where it holds more images; returns where, (B,) each."""
-    found = reliability(*labels_and_probabilities(rows), bins)
-    known = found.images > 0
-    at = found.confidence[known], found.accuracy[known]
-    share = found.images[known] / found.images.sum()
+    curve = reliability(*labels_and_probabilities(rows), bins)
+    known = curve.images > 0
+    at = curve.confidence[known], curve.accuracy[known]
+    share = curve.images[known] / curve.images.sum()
     axes.scatter(*at, s=20 + 300 * share, color=colour, zorder=3)
     return at
 

@@ -20,6 +20,11 @@ from busjax.runs.finished import Run, read_run
 
 EXTERNAL = "External test: every image of another folder than this network was trained on."
 BANNER = "Trained and tested on synthetic phantoms. These are not BUSI results."
+_SETS = {
+    "busi": "BUSI",
+    "phantom": "synthetic phantoms",
+    "table": "the images of a table",
+}
 # What a reader may want to open, by the name of the file: of the results, and of the run.
 _RESULTS = {
     "images.csv": "scores of every image (CSV)",
@@ -83,8 +88,8 @@ def _page(run: Run, links: dict[str, str]) -> bytes:
 def _tested_on(run: Run) -> str:
     if run.is_external:
         return "images of another set, all of them"
-    by_source = {"phantom": "synthetic phantoms", "table": "the images of a table"}
-    return by_source.get(str(run.facts["source"]), "BUSI")
+    sets = str(run.facts["source"]).split("+")  # joined ones
+    return " and ".join(_SETS.get(name, f"the set '{name}'") for name in sets)
 
 
 def _external(run: Run) -> str:
@@ -130,11 +135,11 @@ def _links(folder: epath.Path, results_in: str) -> dict[str, str]:
     """To the files of the run that are there, from where its page lies, by what they hold."""
     below = results_in == results.FOLDER
     to_results, to_run = (f"{results_in}/", "") if below else ("", "../")
-    found = {
+    links = {
         title: f"{to_results}{name}"
         for name, title in _RESULTS.items()
         if (folder / results_in / name).exists()
     }
-    return found | {
+    return links | {
         title: f"{to_run}{name}" for name, title in _RUN.items() if (folder / name).exists()
     }

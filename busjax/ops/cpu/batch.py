@@ -22,5 +22,5 @@ def map_batch(function: Callable[[Array], Tree], image: Array, dtype: Dtype) -> 
     images = max(n for n in range(1, b + 1) if b % n == 0 and n <= at_once)
     if images == b:
         return function(image)
-    found = lax.map(function, image.reshape(b // images, images, *image.shape[1:]))
-    return jax.tree.map(lambda y: y.reshape(b, *y.shape[2:]), found)
+    parts = lax.map(function, image.reshape(b // images, images, *image.shape[1:]))
+    return jax.tree.map(lambda y: y.reshape(b, *y.shape[2:]), parts)

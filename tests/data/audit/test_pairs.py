@@ -76,9 +76,9 @@ def test_images_without_features_are_nothing_alike():
 
 
 def test_progress_never_goes_beyond_its_end(phantoms):
-    told = []
-    pairs.find([record.image for record in phantoms[:4]], told=told.append)
-    assert sum(told) == pairs.steps(4)
+    steps = []
+    pairs.find([record.image for record in phantoms[:4]], progress=steps.append)
+    assert sum(steps) == pairs.steps(4)
 
 
 def test_the_same_twice(phantoms, changes):

@@ -175,7 +175,7 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(
     assert "null" in (folder / "evaluation" / "summary.json").read_text()
 
     write_bus_bra(place / "other", 6)
-    run.evaluate_only(configuration.load(folder).but(data={"dir": "other"}), folder)
+    run.evaluate_only(configuration.read(folder).but(data={"dir": "other"}), folder)
     other = results.read_summary(folder, "evaluation_other")
     assert (other["split"], other["n_images"], other["source"]) == ("external", 6, "table")
 
@@ -183,6 +183,6 @@ def test_a_set_without_normal_images_trains_and_is_an_external_test(
 def test_an_external_test_of_a_busi_run_on_a_table(run_folder, place, monkeypatch, tmp_path):
     monkeypatch.chdir(place)
     shutil.copytree(run_folder, tmp_path / "run")
-    config = configuration.load(tmp_path / "run").but(data={**BUS_BRA, "dir": "set"})
+    config = configuration.read(tmp_path / "run").but(data={**BUS_BRA, "dir": "set"})
     run.evaluate_only(config, epath.Path(tmp_path / "run"))
     assert results.read_summary(tmp_path / "run", "evaluation_set")["n_images"] == 12

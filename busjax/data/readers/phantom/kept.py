@@ -27,9 +27,9 @@ def read(name: str, size: int, make: Callable[[], np.ndarray]) -> np.ndarray:
     # may fail to do in two threads at once (its issue 106905).
     path = folder / f"{name}_{size}.bytes"
     with contextlib.suppress(OSError):  # it is missing
-        found = np.fromfile(path, np.uint8)
-        if found.size == 2 * size * size:  # whole
-            return found.reshape(2, size, size)
+        pixels = np.fromfile(path, np.uint8)
+        if pixels.size == 2 * size * size:  # whole
+            return pixels.reshape(2, size, size)
     made = make()
     with contextlib.suppress(OSError):  # a full disk: nothing is lost
         files.replace(epath.Path(path), made.tobytes())
@@ -39,10 +39,10 @@ def read(name: str, size: int, make: Callable[[], np.ndarray]) -> np.ndarray:
 @functools.cache
 def _folder() -> Path | None:
     """Of this very code: other code would make other phantoms."""
-    told = hashlib.sha256(f"{np.__version__} {cv2.__version__}".encode())
+    versions = hashlib.sha256(f"{np.__version__} {cv2.__version__}".encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
-        told.update(path.read_bytes())
-    folder = cache.folder("phantoms", told.hexdigest()[:16])
+        versions.update(path.read_bytes())
+    folder = cache.folder("phantoms", versions.hexdigest()[:16])
     if folder is not None:
         cache.prune(folder, "*.bytes", _LARGEST)
     return folder

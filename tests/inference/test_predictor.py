@@ -9,7 +9,7 @@ import busjax
 from busjax.classes import CLASSES
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
-from busjax.inference import load as inference
+from busjax.inference import predictor as inference
 from busjax.runs import configuration, results
 
 
@@ -146,4 +146,4 @@ def test_a_run_of_an_earlier_version_has_the_defaults(run_folder, tmp_path):
     assert '"timeout": 300' in text
     old = text.replace('"timeout": 300', '"gone": 1')
     (tmp_path / "config.json").write_text(old)
-    assert configuration.load(tmp_path) == configuration.load(run_folder)
+    assert configuration.fields(tmp_path) == configuration.fields(run_folder)

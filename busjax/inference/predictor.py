@@ -78,12 +78,12 @@ class Predictor:
         """
         compilation.keep()
         workdir = locate(run)
-        self.config = _with(configuration.load(workdir), inference)
+        self.config = _with(configuration.read(workdir), inference)
         self.step, own, _ = restore_best(workdir, self.config)
         runs = (*others, *member_folders(self.config.inference))
         self.ensemble = Ensemble(
             (own, *member_variables(self.config, runs)),
-            calibrate.load(workdir, self.config.inference),
+            calibrate.read(workdir, self.config.inference),
         )
         self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
         self.image_size: int = self.config.data.image_size
@@ -132,8 +132,8 @@ class Predictor:
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image in zip(batch, pixels, strict=False):
             slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        found = jax.device_get(self.compute(self.ensemble, batch))
-        return found.mask[..., 0], found.classes
+        outputs = jax.device_get(self.compute(self.ensemble, batch))
+        return outputs.mask[..., 0], outputs.classes
 
 
 def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
