@@ -15,7 +15,7 @@ from typing import NoReturn
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from busjax import files, waiting
+from busjax import files, variants, waiting
 from busjax.allocator import restart_tuned
 from busjax.config import Config
 from busjax.config.flags import settings
@@ -24,7 +24,10 @@ from busjax.errors import AGAIN, Preempted, UserError, tell
 MODES = ("train", "evaluate", "crossval")
 
 _CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "File with the configuration, such as configs/unetpp.py.", lock_config=True
+    "config",
+    None,
+    f"The configuration: {', '.join(variants.names())}, or a file, such as configs/unetpp.py.",
+    lock_config=True,
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/<name of the config>].")
 _MODE = flags.DEFINE_enum(
@@ -153,7 +156,7 @@ def _config() -> Config:
 
 def _parse(argv: Sequence[str]) -> list[str]:
     try:
-        return flags.FLAGS(_with_saved_config(list(argv)))
+        return flags.FLAGS(_with_variant(_with_saved_config(list(argv))))
     except UserError as error:
         _fail(str(error))
     except flags.Error as error:
@@ -178,6 +181,20 @@ def _with_saved_config(argv: list[str]) -> list[str]:
         return argv
     saved = Path(__file__).parent / "runs" / "configuration.py"
     return [argv[0], f"--config={saved}:{workdir}", *argv[1:]]
+
+
+def _with_variant(argv: list[str]) -> list[str]:
+    """The file of a variant in place of its name, which is all that ml_collections takes."""
+    words = list(argv)
+    for index, word in enumerate(words):
+        name, sign, value = word.partition("=")
+        if name.lstrip("-") != "config" or not name.startswith("-"):
+            continue
+        if not sign and index + 1 < len(words):
+            name, value, words[index + 1 : index + 2] = name, words[index + 1], []
+        file, colon, argument = value.partition(":")
+        words[index] = f"{name}={variants.file_of(file)}{colon}{argument}"
+    return words
 
 
 def _fail(message: str) -> NoReturn:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
-import pkgutil
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
-import configs
 from busjax.config import Config
 from busjax.config.flags import settings
 from busjax.errors import UserError
+
+# An installed package holds them; in a checkout they lie beside it. They are never imported by the
+# name 'configs', which a folder of any other project may have.
+_INSIDE = Path(__file__).with_name("configs")
+FOLDER = _INSIDE if _INSIDE.is_dir() else Path(__file__).parents[1] / "configs"
 
 
 def load_variant(name: str) -> Config:
@@ -22,28 +25,51 @@ def load_variant(name: str) -> Config:
     Raises:
         UserError: there is no such variant or file, or a value is out of its range.
     """
-    if not name.endswith(".py"):
-        return settings(_packaged(name).get_config())
-    path = Path(name)
-    if not path.is_file():
-        raise UserError(f"--config={name} is no file")
-    spec = importlib.util.spec_from_file_location("variant", path)
+    return settings(variant(name))
+
+
+def variant(name: str) -> Any:
+    """What the file of a variant returns, to be changed field by field: an ml_collections dict.
+
+    Args:
+        name: as in `load_variant`; 'base': the defaults.
+
+    Raises:
+        UserError: there is no such variant or file.
+    """
+    path = file_of(name)
+    spec = importlib.util.spec_from_file_location(f"busjax_variant_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return settings(module.get_config())
+    return module.get_config()
+
+
+def file_of(name: str) -> Path:
+    """The file of a variant that is given by its name or as a file.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise UserError(f"--config={name} is no file: give a file or one of {_listed()}")
+        return Path(name)
+    path = FOLDER / f"{name}.py"
+    if name not in (*names(), "base"):
+        raise UserError(
+            f"'{name}' is no variant: choose among {_listed()}, or give a file, such as "
+            "configs/unetpp.py"
+        )
+    return path
 
 
 def names() -> list[str]:
     """The variants that there are, in alphabetical order."""
-    return sorted(module.name for module in pkgutil.iter_modules(configs.__path__))
+    stems = (path.stem for path in FOLDER.glob("*.py"))
+    return sorted(stem for stem in stems if stem not in ("__init__", "base"))
 
 
-def _packaged(name: str) -> ModuleType:
-    if name not in names():
-        raise UserError(
-            f"'{name}' is no variant: choose among {', '.join(names())}, or give a file, "
-            "such as configs/unetpp.py"
-        )
-    return importlib.import_module(f"configs.{name}")
+def _listed() -> str:
+    return ", ".join(names())

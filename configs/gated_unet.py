@@ -2,11 +2,11 @@
 
 from ml_collections import ConfigDict
 
-from configs import base
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = variant("base")
     config.name = "gated_unet"
     config.model.name = "gated_unet"
     return config

@@ -2,11 +2,11 @@
 
 from ml_collections import ConfigDict
 
-from configs import base
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = variant("base")
     config.name = "unet"
     config.model.name = "unet"
     return config

@@ -8,11 +8,11 @@ Curated BUSI 450 takes five minutes on two CPU cores; measured in docs/results.m
 
 from ml_collections import ConfigDict
 
-from configs import base
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = variant("base")
     config.name = "unet_lite0"
     config.model.encoder = "efficientnet_lite0"
     config.model.encoder_weights = "imagenet"

@@ -2,11 +2,11 @@
 
 from ml_collections import ConfigDict
 
-from configs import base
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = base.get_config()
+    config = variant("base")
     config.name = "unetpp"
     config.model.name = "unetpp"
     config.model.width = 8  # ten nodes more than the encoder's: a step as long as the U-Net's at 16

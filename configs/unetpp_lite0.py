@@ -6,11 +6,11 @@ Zhou 2020, arXiv:1912.05074, with a node for each of the encoder's five halvings
 
 from ml_collections import ConfigDict
 
-from configs import unet_lite0
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = unet_lite0.get_config()
+    config = variant("unet_lite0")
     config.name = "unetpp_lite0"
     config.model.name = "unetpp"
     config.model.width = 8  # as in `unetpp.py`

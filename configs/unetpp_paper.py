@@ -9,11 +9,11 @@ accelerator: an epoch on two CPU cores takes minutes. Give it their 450 images w
 
 from ml_collections import ConfigDict
 
-from configs import unetpp_refined
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = unetpp_refined.get_config()
+    config = variant("unetpp_refined")
     config.name = "unetpp_paper"
     config.model.width = 24
     config.model.norm = "instance"

@@ -2,11 +2,11 @@
 
 from ml_collections import ConfigDict
 
-from configs import unetpp
+from busjax.variants import variant
 
 
 def get_config() -> ConfigDict:
-    config = unetpp.get_config()
+    config = variant("unetpp")
     config.name = "unetpp_refined"
     config.model.refine = "hard"
     return config

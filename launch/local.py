@@ -2,6 +2,8 @@
 
     python -m launch.local --processes=2 -- python -m busjax.main --config=configs/unetpp.py
 
+(`python -m busjax.launch.local` where busjax is installed.)
+
 Each process gets its place in the run through BUSJAX_COORDINATOR, BUSJAX_PROCESSES and
 BUSJAX_PROCESS_INDEX; its lines come out behind its index. Ctrl-C (or SIGTERM) goes to all. The
 first one that fails ends the others, and its exit code is returned.

@@ -123,6 +123,7 @@ deletion() {
 delete() { run gcloud compute tpus queued-resources delete "$name" --force --quiet "${where[@]}"; }
 
 cd "$(dirname "$0")/.."
+[ -f pyproject.toml ] || fail "this is an installed busjax: a slice is given a copy of a checkout; run launch/tpu_vm.sh of one"
 trap 'echo "tpu_vm: stopped; the slice $name, if it was created, is still there: go on with --attach, or $(deletion)" >&2; exit 130' INT TERM
 if [ -z "$attach" ]; then
   [ -n "$existing" ] || create

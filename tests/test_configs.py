@@ -1,14 +1,13 @@
 """Every configuration builds a network, and differs from the defaults only by known fields."""
 
-import importlib
 from pathlib import Path
 
 import pytest
 
+from busjax import variants
 from busjax.config.flags import settings
 from busjax.models import architectures
 from busjax.training.program import Program
-from configs import base
 
 FILES = sorted(
     path
@@ -19,10 +18,10 @@ FILES = sorted(
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_config(path):
-    config = importlib.import_module(f"configs.{path.stem}").get_config()
+    config = variants.variant(path.stem)
     assert config.name == path.stem  # names the run's default folder
     assert config.model.name in architectures.DECODERS
-    defaults = base.get_config()
+    defaults = variants.variant("base")
     for section, content in defaults.items():
         if section not in ("name", "seed"):
             assert set(config[section]) == set(content)

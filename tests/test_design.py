@@ -12,8 +12,8 @@ LAYERS = [
     "busjax.errors busjax.classes busjax.files busjax.logs busjax.allocator busjax.components "
     "busjax.cache busjax.processor busjax.compilation busjax.waiting busjax.processes busjax.flat",
     "busjax.config",
-    "configs",
     "busjax.variants",
+    "configs",
     "busjax.pages",
     "busjax.data",
     "busjax.ops",

@@ -76,10 +76,10 @@ class ToySource:
 '''
 
 VARIANT = """
-from configs import base
+from busjax.variants import variant
 
 def get_config():
-    config = base.get_config()
+    config = variant("base")
     config.name = config.model.name = "toy"
     return config
 """

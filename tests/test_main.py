@@ -30,7 +30,8 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--config.model.widht=8"], "widht"),
         ([CONFIG, "--config.model.width=wide"], "wide"),
         ([CONFIG, "--config.train.epochs=1.5"], "1.5"),
-        (["--config=configs/nothing.py"], "nothing.py"),
+        (["--config=configs/nothing.py"], "nothing.py is no file: give a file or one of gated"),
+        (["--config", "nothing"], "'nothing' is no variant: choose among gated_unet, unet,"),
         ([CONFIG, "--mode=tain"], "tain"),
         ([CONFIG, "--colour=red"], "colour"),
         ([CONFIG, "extra"], "extra"),
@@ -59,6 +60,12 @@ def test_folder_from_the_environment(tmp_path):
     done = _run(tmp_path, CONFIG, BUSI_DIR=str(tmp_path / "gone"))
     assert done.returncode == 1
     assert str(tmp_path / "gone") in done.stderr
+
+
+@pytest.mark.parametrize("words", [["--config=unetpp"], ["--config", "unetpp"], ["-config=unetpp"]])
+def test_a_variant_by_name(tmp_path, words):
+    done = _run(tmp_path, *words, "--mode=evaluate", "--workdir=nowhere")
+    assert "nowhere holds no run" in done.stderr
 
 
 def test_help_does_not_load_jax(tmp_path):

@@ -1,6 +1,5 @@
 """The commands that the documents promise, and the files that they link to."""
 
-import importlib
 import re
 import shlex
 import subprocess
@@ -12,6 +11,7 @@ from ml_collections import ConfigDict
 
 from busjax.config import flatten
 from busjax.config.flags import settings
+from busjax.variants import variant
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
@@ -39,7 +39,7 @@ def configured(words):
     if not given:
         return None
     path = Path(given[0])
-    config: ConfigDict = importlib.import_module(f"configs.{path.stem}").get_config()
+    config: ConfigDict = variant(path.stem)
     assert (ROOT / path).is_file()
     values = flatten(config.to_dict())
     for word in words:

@@ -32,7 +32,7 @@ from busjax.errors import UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
 from busjax.models import architectures, gates, refine
-from configs import base
+from busjax.variants import variant
 
 DEFAULTS = Config().flat()
 KINDS = [Config, Table, *Config.sections().values()]
@@ -89,7 +89,7 @@ def test_every_field_is_told_whole(kind):
 
 
 def test_fields_are_those_of_the_flags():
-    assert FIELDS.keys() == DEFAULTS.keys() == flatten(base.get_config().to_dict()).keys()
+    assert FIELDS.keys() == DEFAULTS.keys() == flatten(variant("base").to_dict()).keys()
     assert {"data.dir", "model.ops", "parallel.devices"} < FREE < FIELDS.keys()
     assert {"model.refine", "inference.flips"} < INFERENCE < FIELDS.keys()
     assert set(PATHS) < FREE
@@ -186,7 +186,7 @@ def test_all_that_is_wrong_is_told_at_once():
 
 
 def test_a_configuration_of_another_version():
-    config = base.get_config()
+    config = variant("base")
     with config.unlocked():
         del config.model.width
         config.model.classes = 3

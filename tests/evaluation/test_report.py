@@ -20,7 +20,7 @@ from busjax.metrics.segmentation import count_pixels
 from busjax.runs import results
 from busjax.runs.finished import read_run
 from busjax.runs.rows import make_rows
-from configs import unetpp
+from busjax.variants import load_variant
 
 SIDE = 16
 
@@ -48,7 +48,7 @@ def write_run(directory, labels, source="phantom", prefix="case"):
         {**results.summary_from_rows(rows), **facts},
         results.Predictions(np.array(ids), image, mask, probability),
     )
-    (directory / "config.json").write_text(unetpp.get_config().to_json())
+    (directory / "config.json").write_text(json.dumps(dataclasses.asdict(load_variant("unetpp"))))
     return directory
 
 
