@@ -1,4 +1,7 @@
-"""`python -m busjax.main --config=configs/unetpp.py`: train, evaluate, report."""
+"""`python -m busjax.main --config=configs/unetpp.py`: train, evaluate, report.
+
+The same as `busjax train`, `busjax evaluate` and `busjax crossval`, by --mode.
+"""
 
 from __future__ import annotations
 
@@ -7,70 +10,38 @@ import re
 import signal
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from absl import app, flags, logging
-from ml_collections import config_flags
-
-from busjax import files, variants, waiting
+from busjax import files, waiting
 from busjax.allocator import restart_tuned
+from busjax.command_line import Parser, add_config, take_config
 from busjax.config import Config
-from busjax.config.flags import settings
 from busjax.errors import AGAIN, Preempted, UserError, tell
 
-MODES = ("train", "evaluate", "crossval")
-
-_CONFIG = config_flags.DEFINE_config_file(
-    "config",
-    None,
-    f"The configuration: {', '.join(variants.names())}, or a file, such as configs/unetpp.py.",
-    lock_config=True,
-)
-_WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run [runs/<name of the config>].")
-_MODE = flags.DEFINE_enum(
-    "mode",
-    "train",
-    MODES,
-    "train: train, evaluate on the test split, report; evaluate: the rest; crossval: train once a "
-    "fold.",
-)
-_EVALUATION = flags.DEFINE_string(
-    "evaluation", None, "Name of an evaluation with other options, kept beside the run's own."
-)
-_COORDINATOR = flags.DEFINE_string(
-    "coordinator",
-    None,
-    "HOST:PORT of process 0 of a run of several processes [$BUSJAX_COORDINATOR; detected on TPU "
-    "VMs, SLURM and GKE].",
-)
-_PROCESSES = flags.DEFINE_integer(
-    "processes",
-    None,
-    "Processes of the run [$BUSJAX_PROCESSES; detected likewise]; 1: this one alone.",
-)
-_PROCESS_INDEX = flags.DEFINE_integer(
-    "process_index",
-    None,
-    "Index of this process, from 0 [$BUSJAX_PROCESS_INDEX; detected likewise].",
-)
+MODES = {
+    "train": "Trains a network, evaluates it on the test split and writes the report.",
+    "evaluate": "Evaluates a run, or all folds of a cross-validation, and writes the report.",
+    "crossval": "Trains a network on every fold, evaluates it on the others' images.",
+}
 
 
-def main(argv: Sequence[str]) -> None:
-    """Runs what the flags ask for; an error that the user can mend is one line, exit code 1.
+def main(arguments: Sequence[str], mode: str | None = None) -> None:
+    """Runs what the words ask for; an error that the user can mend is one line, exit code 1.
 
     After SIGTERM, and where another process of the run was lost, the exit code is `AGAIN`.
+
+    Args:
+        arguments: the words of the command line.
+        mode: of `MODES`; None: --mode tells.
     """
-    if len(argv) > 1:
-        _fail(f"unexpected argument {argv[1]!r}: flags are written --name=value")
     signal.signal(signal.SIGTERM, _end)
-    logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
-    # What fails in its threads is raised here as well: no need for their stack traces.
-    logging.get_absl_logger().addFilter(lambda record: not record.exc_info)
     try:
-        _run()
+        config, options = _parse(arguments, mode)
+        _quiet()
+        _run(config, options)
     except UserError as error:
         _fail(str(error))
     except Preempted:
@@ -85,28 +56,98 @@ def main(argv: Sequence[str]) -> None:
         waiting.leave(1)
 
 
+def _parser(mode: str | None) -> Parser:
+    about = MODES[mode or "train"] if mode else "Trains, evaluates, cross-validates, by --mode."
+    parser = Parser(f"busjax {mode}" if mode else "python -m busjax.main", about)
+    parser.add_argument(
+        "--workdir", metavar="FOLDER", help="folder of the run [runs/<name of the config>]"
+    )
+    if mode is None:
+        parser.add_argument("--mode", choices=MODES, default="train", help="[train]")
+    if mode in (None, "evaluate"):
+        parser.add_argument(
+            "--evaluation",
+            metavar="NAME",
+            help="of an evaluation with other options, kept beside the run's own",
+        )
+    parser.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="of process 0 of a run of several processes [$BUSJAX_COORDINATOR; detected on TPU "
+        "VMs, SLURM and GKE]",
+    )
+    parser.add_argument(
+        "--processes",
+        metavar="N",
+        type=int,
+        help="of the run [$BUSJAX_PROCESSES; detected likewise]; 1: this one alone",
+    )
+    parser.add_argument(
+        "--process_index",
+        metavar="I",
+        type=int,
+        help="of this process, from 0 [$BUSJAX_PROCESS_INDEX; detected likewise]",
+    )
+    parser.set_defaults(mode=mode or "train", evaluation=None)
+    return parser
+
+
+def _parse(arguments: Sequence[str], mode: str | None) -> tuple[Config, Namespace]:
+    parser = _parser(mode)
+    if {"-h", "--help"} & set(arguments):
+        add_config(parser)
+        parser.parse_args(["--help"])
+    config, words = take_config(arguments, _saved(arguments, mode))
+    options = parser.parse_args(words)
+    if config is None:
+        raise UserError("no configuration: give one, such as --config=unetpp")
+    return config, options
+
+
+def _saved(arguments: Sequence[str], mode: str | None) -> Any:
+    """The configuration of the run, where an evaluation is not given another one."""
+    words = iter(arguments)
+    given = {"--mode": mode}
+    for word in words:
+        name, sign, value = word.partition("=")
+        given[name] = value if sign else next(words, "")
+    workdir = given.get("--workdir")
+    if given["--mode"] != "evaluate" or "--config" in given or workdir is None:
+        return None
+    from busjax.runs import configuration
+
+    return configuration.saved_draft(files.locate(workdir))
+
+
+def _quiet() -> None:
+    """Silences what libraries log: their steps, and errors that are raised here as well."""
+    from absl import logging
+
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
+    logging.get_absl_logger().addFilter(lambda record: not record.exc_info)
+
+
 def _end(number: int, frame: FrameType | None) -> NoReturn:
     """At any time but within a step of a training, which takes SIGTERM upon itself."""
     raise Preempted
 
 
-def _run() -> None:
-    config = _config()
-    name = _EVALUATION.value
-    if name is not None and (_MODE.value != "evaluate" or not re.fullmatch(r"[\w.-]+", name)):
+def _run(config: Config, options: Namespace) -> None:
+    name = options.evaluation
+    if name is not None and (options.mode != "evaluate" or not re.fullmatch(r"[\w.-]+", name)):
         raise UserError(
             f"--evaluation={name} must be letters, digits, '.', '-' and '_', with --mode=evaluate"
         )
     # JAX and all that needs it come in here, so that --help and a wrong flag answer at once.
     from busjax import compilation, processes
 
-    coordinator = _COORDINATOR.value or os.environ.get("BUSJAX_COORDINATOR")
-    count = _whole(_PROCESSES.value, "BUSJAX_PROCESSES")
-    index = _whole(_PROCESS_INDEX.value, "BUSJAX_PROCESS_INDEX")
+    coordinator = options.coordinator or os.environ.get("BUSJAX_COORDINATOR")
+    count = _whole(options.processes, "BUSJAX_PROCESSES")
+    index = _whole(options.process_index, "BUSJAX_PROCESS_INDEX")
     processes.join(processes.Place(coordinator, count, index), config.parallel.timeout)
     compilation.keep()
     try:
-        _run_mode(config)
+        _run_mode(config, options)
     except Exception as error:
         # The others know of a mistake of the user, but not of this machine's disk.
         known = isinstance(error, UserError) and not isinstance(error, files.Unwritable)
@@ -124,77 +165,23 @@ def _whole(flag: int | None, variable: str) -> int | None:
     return int(text)
 
 
-def _run_mode(config: Config) -> None:
+def _run_mode(config: Config, options: Namespace) -> None:
     from busjax import crossval, run
     from busjax.evaluation import study
 
-    default = f"{config.name}_crossval" if _MODE.value == "crossval" else config.name
-    workdir = files.locate(_WORKDIR.value or f"runs/{default}")
-    if _MODE.value == "evaluate":
-        results_in = f"evaluation_{_EVALUATION.value}" if _EVALUATION.value else "evaluation"
+    default = f"{config.name}_crossval" if options.mode == "crossval" else config.name
+    workdir = files.locate(options.workdir or f"runs/{default}")
+    if options.mode == "evaluate":
+        results_in = f"evaluation_{options.evaluation}" if options.evaluation else "evaluation"
         is_crossval = study.is_crossval(workdir)
         evaluate = crossval.evaluate_folds if is_crossval else run.evaluate_only
         evaluate(config, workdir, results_in)
-    elif _MODE.value == "crossval":
+    elif options.mode == "crossval":
         files.make_folder(workdir)
         crossval.cross_validate(config, workdir)
     else:
         files.make_folder(workdir)
         run.train_and_evaluate(config, workdir)
-
-
-def _config() -> Config:
-    if _CONFIG.value is None:
-        raise UserError("no configuration: give one, such as --config=configs/unetpp.py")
-    try:
-        # A file that could not be loaded is a proxy that complains when it is first read.
-        return settings(_CONFIG.value)
-    except OSError as error:
-        reason = str(error).splitlines()[-1].strip()
-        raise UserError(f"the configuration cannot be loaded: {reason}") from error
-
-
-def _parse(argv: Sequence[str]) -> list[str]:
-    try:
-        return flags.FLAGS(_with_variant(_with_saved_config(list(argv))))
-    except UserError as error:
-        _fail(str(error))
-    except flags.Error as error:
-        _fail(f"{error} (see --help)")
-    except (AttributeError, KeyError) as error:
-        # ml_collections quotes the field that it lacks, and then the closest one.
-        quoted = str(error).replace("\\n", " ").replace("\\'", "").strip("\"'")
-        _fail(f"the configuration has no such field: {quoted} (all fields: busjax/config/)")
-    except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
-        _fail(f"{type(error).__name__}: {' '.join(str(error).split())}")
-
-
-def _with_saved_config(argv: list[str]) -> list[str]:
-    """An evaluation without --config takes that of its run, whose fields can then be set."""
-    words = iter(argv[1:])
-    given = {}
-    for word in words:
-        name, sign, value = word.partition("=")
-        given[name] = value if sign else next(words, "")
-    workdir = given.get("--workdir")
-    if given.get("--mode") != "evaluate" or "--config" in given or workdir is None:
-        return argv
-    saved = Path(__file__).parent / "runs" / "configuration.py"
-    return [argv[0], f"--config={saved}:{workdir}", *argv[1:]]
-
-
-def _with_variant(argv: list[str]) -> list[str]:
-    """The file of a variant in place of its name, which is all that ml_collections takes."""
-    words = list(argv)
-    for index, word in enumerate(words):
-        name, sign, value = word.partition("=")
-        if name.lstrip("-") != "config" or not name.startswith("-"):
-            continue
-        if not sign and index + 1 < len(words):
-            name, value, words[index + 1 : index + 2] = name, words[index + 1], []
-        file, colon, argument = value.partition(":")
-        words[index] = f"{name}={variants.file_of(file)}{colon}{argument}"
-    return words
 
 
 def _fail(message: str) -> NoReturn:
@@ -203,4 +190,4 @@ def _fail(message: str) -> NoReturn:
 
 if __name__ == "__main__":
     restart_tuned()
-    app.run(main, flags_parser=_parse)
+    main(sys.argv[1:])

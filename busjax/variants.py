@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from busjax.config import Config
-from busjax.config.flags import settings
 from busjax.errors import UserError
 
 # An installed package holds them; in a checkout they lie beside it. They are never imported by the
@@ -25,6 +24,8 @@ def load_variant(name: str) -> Config:
     Raises:
         UserError: there is no such variant or file, or a value is out of its range.
     """
+    from busjax.config.flags import settings  # and with it ml_collections
+
     return settings(variant(name))
 
 
@@ -32,18 +33,20 @@ def variant(name: str) -> Any:
     """What the file of a variant returns, to be changed field by field: an ml_collections dict.
 
     Args:
-        name: as in `load_variant`; 'base': the defaults.
+        name: as in `load_variant`; 'base': the defaults. 'FILE.py:TEXT' gives the text to the
+            function.
 
     Raises:
         UserError: there is no such variant or file.
     """
+    name, colon, argument = name.partition(":")
     path = file_of(name)
     spec = importlib.util.spec_from_file_location(f"busjax_variant_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.get_config()
+    return module.get_config(*([argument] if colon else []))
 
 
 def file_of(name: str) -> Path:

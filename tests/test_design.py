@@ -14,6 +14,7 @@ LAYERS = [
     "busjax.config",
     "busjax.variants",
     "configs",
+    "busjax.command_line",
     "busjax.pages",
     "busjax.data",
     "busjax.ops",
@@ -27,6 +28,8 @@ LAYERS = [
     "busjax.run",
     "busjax.crossval",
     "busjax.main",
+    "busjax.commands",
+    "busjax.__main__",
 ]
 # What a layer must not know, though it stands above it.
 FORBIDDEN = {

@@ -35,7 +35,7 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--mode=tain"], "tain"),
         ([CONFIG, "--colour=red"], "colour"),
         ([CONFIG, "extra"], "extra"),
-        ([], "--config=configs/unetpp.py"),
+        ([], "--config=unetpp"),
         ([CONFIG, "--config.data.dir=tests"], "tests"),
         ([CONFIG, "--config.data.dir=/nowhere"], "/nowhere"),
         ([CONFIG, "--config.data.source=busi"], "BUSI_DIR"),

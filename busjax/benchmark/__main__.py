@@ -1,7 +1,7 @@
 """How fast busjax is on this machine, and PyTorch and ONNX Runtime beside it, in one table.
 
-    python -m busjax.benchmark
-    python -m busjax.benchmark --networks=unet:16,unetpp:8 --dtypes=float32 --batches=1,16
+    busjax benchmark
+    busjax benchmark --networks=unet:16,unetpp:8 --dtypes=float32 --batches=1,16
 
 Every library runs in a process of its own; they are timed in turns, and medians are shown. A ratio
 is the peer's time divided by busjax's: above 1 busjax is faster. 'first call' is the time from the
@@ -19,11 +19,11 @@ import math
 import sys
 from collections.abc import Sequence
 
-from busjax.benchmark import input_pipeline, machine, turns
+from busjax.benchmark import machine, turns
 from busjax.benchmark.subjects import LIBRARIES, Subject
 from busjax.benchmark.turns import Timing
+from busjax.command_line import Parser
 from busjax.errors import UserError, tell
-from busjax.ops import hardware
 
 _NETWORKS = "unet:16,unet:32,unetpp:8"
 _PEERS = [name for name in LIBRARIES if name != "busjax"]
@@ -56,11 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m busjax.benchmark",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser("busjax benchmark", __doc__ or "")
     parser.add_argument("--networks", default=_NETWORKS, help=f"VARIANT:WIDTH,... [{_NETWORKS}]")
     parser.add_argument("--dtypes", default="", help="float32,bfloat16 [those that are fast here]")
     parser.add_argument("--tasks", default="train,predict", help="[train,predict]")
@@ -118,6 +114,8 @@ def _check(subject: Subject) -> None:
 
 
 def _fast_dtypes() -> list[str]:
+    from busjax.ops import hardware  # and with it JAX
+
     return ["float32", "bfloat16"] if hardware.has_fast_bfloat16() else ["float32"]
 
 
@@ -155,6 +153,8 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _input(side: int) -> str:
+    from busjax.benchmark import input_pipeline  # and with it Grain
+
     rates = input_pipeline.measure(side)
     return (
         f"Input pipeline, {side} x {side}: {rates.decoded:.0f} images/s are read from PNG files, "

@@ -23,7 +23,7 @@ from etils import epath
 
 from busjax import files
 from busjax.errors import UserError
-from busjax.inference import export
+from busjax.inference.export import convert
 from busjax.inference.predictor import Predictor, load
 
 Call = tuple[int, Callable[[], object]]
@@ -80,9 +80,9 @@ def calls(predictor: Predictor, workdir: epath.Path) -> dict[str, Call]:
         "network, 1 image": (1, network(1)),
         f"network, {_BATCH} images": (_BATCH, network(_BATCH)),
     }
-    path = workdir / export.FOLDER / "model.onnx"
+    path = workdir / convert.FOLDER / "model.onnx"
     if importlib.util.find_spec("onnxruntime") and path.exists():
-        session = export.run_onnx(path.read_bytes())
+        session = convert.run_onnx(path.read_bytes())
         for count in (1, _BATCH):
             name = f"ONNX Runtime, {count} image{'s' if count > 1 else ''}"
             timed[name] = (count, lambda count=count: session(grey[:count]))  # type: ignore[misc]

@@ -160,14 +160,14 @@ def _torch_lacks(subject: Subject) -> str:
 
 
 def _onnx_predict(subject: Subject) -> Call:
-    from busjax.inference import export
+    from busjax.inference.export import convert
 
     config, image = subject.config, batch_of(subject)["image"]
-    network = export.network_of(config, _drawn(config), "portable")
+    network = convert.network_of(config, _drawn(config), "portable")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.onnx"
-        export.FORMATS["onnx"][1](network, subject.side, {}, path)
-        session = export.run_onnx(path.read_bytes())
+        convert.FORMATS["onnx"][1](network, subject.side, {}, path)
+        session = convert.run_onnx(path.read_bytes())
     return lambda: session(image[..., :1])
 
 

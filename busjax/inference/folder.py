@@ -24,7 +24,6 @@ from busjax.inference.predictions_page import Case
 if TYPE_CHECKING:
     from busjax.inference.predictor import Predictor, Reading
 
-SAVED = ("masks", "overlays")
 _COLOUR = (255, 159, 28)  # of the outlines, as on the pages
 
 
@@ -33,7 +32,7 @@ class Folder:
 
     Args:
         path: the folder, made where it is not there.
-        saved: which of `SAVED` to write.
+        saved: which of masks and overlays to write.
         predictor: whose readings they are.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Reads images with a trained network.
+"""Reads images with a trained network. Research only: no medical device.
 
-    python -m busjax.inference.predict --workdir=RUN IMAGE_OR_FOLDER... --out=DIR
+    busjax predict --workdir=RUN IMAGE_OR_FOLDER... --out=DIR
 
 Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html, in DIR; past 200
 images further pages. Exit code 3: some files could not be read; they are named.
@@ -15,21 +15,22 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from types import FrameType
+from typing import TYPE_CHECKING
 
-from absl import logging
-from tqdm import tqdm
-
-from busjax import files
+from busjax.command_line import Parser
 from busjax.config import FIELDS
 from busjax.config.rules import OneOf
 from busjax.errors import UserError, tell
-from busjax.inference import folder, images
-from busjax.inference.frame import Frame
-from busjax.inference.images import File
+
+if TYPE_CHECKING:
+    from busjax.inference.folder import Folder
+    from busjax.inference.frame import Frame
+    from busjax.inference.images import File
 
 UNREADABLE = 3
 """Exit code where some files could not be read, and all others were."""
 
+SAVED = ("masks", "overlays")
 # Fields of the run that may be others here.
 _OPTIONS = {
     **{name: f"inference.{name}" for name in ("flips", "threshold", "temperature", "largest")},
@@ -45,7 +46,6 @@ class _Stopped(Exception):
 def main(arguments: list[str] | None = None) -> int:
     """Does what the command line asks for and returns the exit code."""
     options = _parse(arguments)
-    logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     try:
         return _predict(options)
     except UserError as error:
@@ -56,10 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m busjax.inference.predict",
-        description="Reads images with a trained network. Research only: no medical device.",
-    )
+    parser = Parser("busjax predict", __doc__ or "")
     parser.add_argument("images", nargs="+", help="files, or folders of them: PNG, DICOM, ...")
     parser.add_argument(
         "--workdir", required=True, action="append",
@@ -69,7 +66,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--save",
         type=_saved,
-        default=folder.SAVED,
+        default=SAVED,
         help="of masks,overlays: what to write besides numbers and page [both]; none: neither",
     )
     for name, field in _OPTIONS.items():
@@ -82,7 +79,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def _saved(text: str) -> tuple[str, ...]:
     names = () if text == "none" else tuple(text.split(","))
-    if unknown := set(names) - set(folder.SAVED):
+    if unknown := set(names) - set(SAVED):
         raise argparse.ArgumentTypeError(
             f"{sorted(unknown)[0]!r} is unknown: choose masks, overlays, both with a comma, or none"
         )
@@ -90,11 +87,17 @@ def _saved(text: str) -> tuple[str, ...]:
 
 
 def _predict(options: argparse.Namespace) -> int:
+    # JAX and all that takes long to import comes in when what can be told without it has been told.
+    from absl import logging
+
+    from busjax import files
+    from busjax.inference import folder, images
+
+    logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     out = files.locate(options.out)
     folder.check_free(out, options.overwrite)
     inputs = images.collect([files.locate(path) for path in options.images], without=out)
     given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
-    # JAX comes in when all that can be told without it has been told.
     from busjax.inference.predictor import load
 
     predictor = load(*options.workdir, **given)
@@ -132,9 +135,13 @@ def _interrupts_heard() -> Iterator[list[int]]:
 
 
 def _frames(
-    inputs: list[File], results: folder.Folder, unreadable: list[File]
+    inputs: list[File], results: Folder, unreadable: list[File]
 ) -> Iterator[tuple[File, Frame]]:
     """All frames of all files; a file that cannot be read is told and left out."""
+    from tqdm import tqdm
+
+    from busjax.inference import images
+
     bar = tqdm(inputs, unit="file", disable=not sys.stderr.isatty())
     for file in bar:
         try:

@@ -75,6 +75,10 @@ def read(workdir: PathLike) -> Config:
         raise UserError(f"the run in {workdir} cannot be used: {error}") from error
 
 
-def get_config(workdir: str) -> ConfigDict:
-    """What ml_collections asks of a file that is given as --config=FILE:ARGUMENT."""
-    return draft(fields(files.locate(workdir)))
+def saved_draft(workdir: PathLike) -> ConfigDict:
+    """The settings of a run, to be changed by flags before they are checked.
+
+    Raises:
+        UserError: there is no run in the folder.
+    """
+    return draft(fields(workdir))

@@ -17,7 +17,8 @@ from etils import epath
 
 from busjax.config import Config
 from busjax.errors import UserError
-from busjax.inference import export
+from busjax.inference.export import __main__ as command
+from busjax.inference.export import convert as export
 from busjax.models import architectures
 from busjax.models.prediction import Ensemble
 from busjax.runs import results
@@ -90,7 +91,7 @@ def test_every_architecture(tmp_path, kind, architecture):
 def test_export_of_a_run(run_folder, tmp_path, kind, capsys):
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
-    assert export.main([f"--workdir={run}", f"--format={kind}"]) == 0
+    assert command.main([f"--workdir={run}", f"--format={kind}"]) == 0
     told = capsys.readouterr().out
     assert float(re.search(r"by (\S+) at most", told)[1]) <= 1e-5
     facts = json.loads((run / "export" / "model.json").read_text())
@@ -133,7 +134,7 @@ def test_a_difference_leaves_nothing(run_folder, tmp_path, monkeypatch, capsys):
     shutil.copytree(run_folder, run)
     real = export._difference
     monkeypatch.setattr(export, "_difference", lambda *arguments: real(*arguments) + 2e-4)
-    assert export.main([f"--workdir={run}", "--format=stablehlo"]) == 1
+    assert command.main([f"--workdir={run}", "--format=stablehlo"]) == 1
     assert "differs from its original by 2.0e-04" in capsys.readouterr().err
     monkeypatch.setattr(export, "_difference", lambda *arguments: float("nan"))
     with pytest.raises(UserError, match="nothing is exported"):
@@ -160,7 +161,7 @@ def test_differences_are_seen():
 
 
 def test_no_run_is_told(tmp_path, capsys):
-    assert export.main([f"--workdir={tmp_path}", "--format=stablehlo"]) == 1
+    assert command.main([f"--workdir={tmp_path}", "--format=stablehlo"]) == 1
     assert "holds no run" in capsys.readouterr().err
 
 

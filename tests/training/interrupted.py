@@ -45,8 +45,7 @@ def start(folder: str) -> tuple[int, int]:
     sys.stdout = os.fdopen(1, "w", buffering=1)
     code = 1
     try:
-        sys.argv = ["busjax.main", *FLAGS, f"--workdir={folder}"]
-        main.app.run(main.main, flags_parser=main._parse)
+        main.main([*FLAGS, f"--workdir={folder}"])
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 0

@@ -14,10 +14,10 @@ import pytest
 from jax.experimental import topologies
 from jax.sharding import Mesh
 
-from busjax.config.flags import settings
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Ensemble
 from busjax.training.program import Program
+from busjax.variants import load_variant
 
 CONFIGS = sorted(
     path.stem
@@ -29,7 +29,7 @@ CHIP_BYTES = 16 * 2**30  # memory of a TPU v5e chip
 
 def configuration(name):
     """As 'auto' chooses on an accelerator."""
-    config = settings(importlib.import_module(f"configs.{name}").get_config())
+    config = load_variant(name)
     return config.but(model={"ops": "reference", "dtype": "bfloat16"})
 
 

@@ -1,20 +1,23 @@
 """Finds duplicates and contradictions in a folder of images.
 
-python -m busjax.data.audit --dir=FOLDER --out=audit.json
+busjax audit --dir=FOLDER --out=audit.json
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from etils import epath
 
 from busjax import files
+from busjax.command_line import Parser
 from busjax.config import Table
-from busjax.data.audit.cache import make
-from busjax.data.audit.run import Audit
 from busjax.errors import UserError, tell
+
+if TYPE_CHECKING:
+    from busjax.data.audit.run import Audit
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _audit(options: argparse.Namespace) -> None:
+    from busjax.data.audit.cache import make
+
     result, page = make(options.dir, options.out, options.overrides, _table(options))
     print(_summary(result, options.out, page))
 
@@ -44,9 +49,7 @@ def _summary(result: Audit, out: epath.Path, page: epath.Path) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m busjax.data.audit", description="Finds duplicates in a folder."
-    )
+    parser = Parser("busjax audit", __doc__ or "")
     parser.add_argument(
         "--dir", required=True, type=files.argument, help="a BUSI folder, or that of a table"
     )

@@ -1,6 +1,8 @@
 """Runs and cross-validations side by side.
 
-python -m busjax.evaluation.compare DIR... --out=FILE.html
+    busjax compare DIR... --out=FILE.html
+
+The first one is compared with each other one.
 """
 
 from __future__ import annotations
@@ -8,15 +10,17 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from etils import epath
 
 from busjax import files
+from busjax.command_line import Parser
 from busjax.errors import UserError, tell
-from busjax.evaluation import study
-from busjax.evaluation.compare import charts, comparison_page, picture, published
-from busjax.evaluation.study import Study
-from busjax.runs import results
+from busjax.evaluation.compare import SHOWN, TABLES
+
+if TYPE_CHECKING:
+    from busjax.evaluation.study import Study
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +34,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> None:
+    # What draws and resamples takes a second to import.
+    from busjax.evaluation.compare import charts, comparison_page, picture, published
+
     if len({os.fspath(folder) for folder in options.folders}) < len(options.folders):
         raise UserError("a folder is given twice")
     studies = [_read(folder, options.folds) for folder in options.folders]
@@ -52,6 +59,9 @@ def _compare(options: argparse.Namespace) -> None:
 
 def _read(folder: epath.Path, folds: tuple[int, ...]) -> Study:
     """A study, or DIR@NAME: its results in the folders evaluation_NAME."""
+    from busjax.evaluation import study
+    from busjax.runs import results
+
     place, sign, name = os.fspath(folder).rpartition("@")
     if not sign or folder.exists():
         return study.read(folder, folds)
@@ -65,10 +75,7 @@ def _write(path: epath.Path, content: bytes) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m busjax.evaluation.compare",
-        description="Compares runs and cross-validations, the first with each other one.",
-    )
+    parser = Parser("busjax compare", __doc__ or "")
     parser.add_argument(
         "folders", nargs="+", type=files.argument, metavar="DIR",
         help="folder of a run or of a cross-validation; DIR@NAME: its evaluation of that name",
@@ -81,9 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         "--folds", type=_folds, default=(), metavar="0,1", help="these folds only [all]"
     )
     parser.add_argument(
-        "--tables", type=_tables, default=comparison_page.SHOWN, metavar="NAME,NAME",
-        help=f"of {', '.join(comparison_page.TABLES)}, these only "
-        f"[{', '.join(comparison_page.SHOWN)}]",
+        "--tables", type=_tables, default=SHOWN, metavar="NAME,NAME",
+        help=f"of {', '.join(TABLES)}, these only "
+        f"[{', '.join(SHOWN)}]",
     )  # fmt: skip
     parser.add_argument(
         "--published", type=files.argument, metavar="FILE.csv",
@@ -106,8 +113,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _tables(text: str) -> tuple[str, ...]:
     names = tuple(text.split(","))
-    if unknown := set(names) - set(comparison_page.TABLES):
-        known = ", ".join(comparison_page.TABLES)
+    if unknown := set(names) - set(TABLES):
+        known = ", ".join(TABLES)
         raise argparse.ArgumentTypeError(f"'{min(unknown)}' is none of {known}")
     return names
 

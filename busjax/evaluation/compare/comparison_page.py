@@ -12,7 +12,7 @@ from etils import epath
 
 from busjax.classes import CLASSES
 from busjax.evaluation import scores, study
-from busjax.evaluation.compare import charts, paired, tables
+from busjax.evaluation.compare import SHOWN, charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.report.charts import reliability_chart
 from busjax.evaluation.report.tables import confusion
@@ -23,12 +23,6 @@ from busjax.pages.rendering import render
 from busjax.pages.tables import Table
 from busjax.pages.tables import markdown as as_markdown
 from busjax.runs import results
-
-SHOWN = ("images", "folds", "more", "differences")
-"""Over all images, over folds, further measures, differences from the first study."""
-
-TABLES = (*SHOWN, "confusion")
-"""Those, and predicted classes, which the page draws as matrices instead."""
 
 
 def all_tables(

@@ -1,20 +1,10 @@
-"""Exports a trained network for programs without busjax.
-
-    python -m busjax.inference.export --workdir=RUN --format=stablehlo|onnx
-
-The file goes to RUN/export/, with model.json beside it: classes, image size, where it comes from.
-It maps `image` (b, H, W, 1) float32 in [0, 1] to `mask_probability` (b, H, W, 1) and
-`class_probabilities` (b, 3), refined, for any b. Before it is put there it is run on the run's own
-test images and compared with the network.
-"""
+"""A trained network as StableHLO or ONNX, checked against the original before it is kept."""
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -24,14 +14,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import logging
 from etils import epath
 
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.data.readers.phantom import PhantomSource
-from busjax.errors import UserError, tell
+from busjax.errors import UserError
 from busjax.inference import NOTE
 from busjax.inference.predictor import Predictor, load
 from busjax.models import architectures, prediction
@@ -48,24 +37,6 @@ _COMPARED = 6  # images
 
 Network = Callable[[Any], tuple[Any, Any]]
 """Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities."""
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Exports what the command line asks for and returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m busjax.inference.export")
-    parser.add_argument("--workdir", required=True, help="folder of the run, e.g. runs/unetpp")
-    parser.add_argument("--format", required=True, choices=sorted(FORMATS))
-    options = parser.parse_args(arguments)
-    logging.set_verbosity(logging.ERROR)
-    try:
-        path, difference = export(files.locate(options.workdir), options.format)
-    except UserError as error:
-        return tell(error)
-    except KeyboardInterrupt:
-        print("busjax: stopped; nothing was exported", file=sys.stderr)
-        return 130
-    print(f"{path}: differs from the network by {difference:.1e} at most")
-    return 0
 
 
 def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
@@ -214,7 +185,3 @@ FORMATS: dict[
     "onnx": ("onnx", _to_onnx, _run_onnx),
     "stablehlo": ("stablehlo", _to_stablehlo, _run_stablehlo),
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())

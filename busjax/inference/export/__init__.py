@@ -1,0 +1,1 @@
+"""Trained networks for programs without busjax."""
