@@ -18,6 +18,14 @@ VARIABLE = "BUSJAX_CACHE"
 _DAYS_UNUSED = 60  # after which what an earlier version kept is removed
 
 
+def root() -> Path | None:
+    """The folder of all kinds, whether it is there or not; None: nothing is kept."""
+    given = os.environ.get(VARIABLE)
+    if given == "":
+        return None
+    return Path(given).expanduser() if given else platformdirs.user_cache_path("busjax")
+
+
 @functools.cache
 def folder(kind: str, version: str) -> Path | None:
     """The folder for things of a kind, made by what `version` names; None: nothing is kept.
@@ -25,11 +33,9 @@ def folder(kind: str, version: str) -> Path | None:
     Folders of other versions go once they have not been used for two months. Where the folder
     cannot be written to, one line says so.
     """
-    given = os.environ.get(VARIABLE)
-    if given == "":
+    if (whole := root()) is None:
         return None
-    root = Path(given).expanduser() if given else platformdirs.user_cache_path("busjax")
-    path = root / kind / version
+    path = whole / kind / version
     try:
         path.mkdir(parents=True, exist_ok=True)
         os.utime(path)

@@ -39,6 +39,8 @@ COMMANDS = {
     "audit": Command("data.audit.__main__", "find duplicates and contradictions in a folder"),
     "compare": Command("evaluation.compare.__main__", "runs and cross-validations side by side"),
     "report": Command("evaluation.report.__main__", "draw the page of a run again"),
+    "info": Command("about.info", "versions, devices, what 'auto' chooses here and why"),
+    "show": Command("about.show", "what a configuration asks for; its first batch as a picture"),
     "benchmark": Command("benchmark.__main__", "time busjax and its peers here", is_tuned=True),
 }
 

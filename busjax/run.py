@@ -210,17 +210,8 @@ def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
     if path.exists() and checkpoint.exist(workdir):
         _check_same_source(path, source)
         split = splits.read(path)
-    elif config.data.split_file:
-        split = splits.read(files.locate(config.data.split_file))
     else:
-        split = splits.draw_split(
-            source.ids,
-            source.labels,
-            source.groups,
-            config.data.validation_fraction,
-            config.data.test_fraction,
-            config.data.split_seed,
-        )
+        split = first_split(config, source)
     splits.check(split, source.ids, source.groups)
     for part, ids in split.parts().items():
         if not ids:
@@ -229,6 +220,21 @@ def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
                 "config.data.test_fraction so that each part gets images"
             )
     return split
+
+
+def first_split(config: Config, source: RecordSource) -> Split:
+    """The split of a run that begins: as `config.data.split_file` gives it, else drawn."""
+    data = config.data
+    if data.split_file:
+        return splits.read(files.locate(data.split_file))
+    return splits.draw_split(
+        source.ids,
+        source.labels,
+        source.groups,
+        data.validation_fraction,
+        data.test_fraction,
+        data.split_seed,
+    )
 
 
 def _check_same_source(path: epath.Path, source: RecordSource) -> None:

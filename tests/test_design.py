@@ -27,6 +27,7 @@ LAYERS = [
     "busjax.benchmark",
     "busjax.run",
     "busjax.crossval",
+    "busjax.about",
     "busjax.main",
     "busjax.commands",
     "busjax.__main__",

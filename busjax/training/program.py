@@ -99,6 +99,15 @@ class Program:
         step = self._compiled.step("train", self._size(batch), self._numbers)
         return step(state, self._on_devices, self._sharded(batch))
 
+    def train_memory(self) -> int:
+        """Bytes that a device needs for a train step beside the state; compiles it.
+
+        0 where the device does not tell.
+        """
+        step: Any = self._compiled.step("train", self._config.train.batch_size, self._numbers)
+        analysis = step.memory_analysis() if hasattr(step, "memory_analysis") else None
+        return int(analysis.temp_size_in_bytes) if analysis else 0
+
     def _size(self, batch: dict[str, np.ndarray]) -> int:
         """Images over all processes, of which each has as many."""
         return len(batch["valid"]) * jax.process_count()
