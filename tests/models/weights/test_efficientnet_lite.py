@@ -37,7 +37,7 @@ def read(spec_of_encoders):
         init = functools.partial(module.init, train=False)
         shapes = jax.eval_shape(init, jax.random.key(0), jnp.zeros((1, 224, 224, channels)))
         variables = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes)
-        params, statistics = weights.load(VARIANT, published.PACKAGED, channels)
+        params, statistics = weights.read(VARIANT, published.PACKAGED, channels)
         variables = {
             "params": weights.fit(variables["params"], params, "test"),
             "batch_stats": weights.fit(variables["batch_stats"], statistics, "test"),
@@ -109,24 +109,24 @@ def test_a_safetensors_file_with_the_names_of_timm(tensors, tmp_path):
     assert "blocks.0.0.conv_dw.weight" in renamed
     assert renamed["blocks.1.0.conv_pwl.weight"].shape == (24, 96, 1, 1)
     save_file(renamed, tmp_path / "lite0.safetensors")
-    found = weights.load(VARIANT, str(tmp_path / "lite0.safetensors"), 1)
-    jax.tree.map(np.testing.assert_array_equal, found, weights.load(VARIANT, published.PACKAGED, 1))
+    found = weights.read(VARIANT, str(tmp_path / "lite0.safetensors"), 1)
+    jax.tree.map(np.testing.assert_array_equal, found, weights.read(VARIANT, published.PACKAGED, 1))
 
 
 def test_what_is_wrong_with_a_file_is_told(tensors, tmp_path):
     path = tmp_path / "w.safetensors"
     path.write_text("text")
     with pytest.raises(UserError, match="is no readable safetensors file"):
-        weights.load(VARIANT, str(path), 1)
+        weights.read(VARIANT, str(path), 1)
     with pytest.raises(UserError, match="is no readable safetensors file"):
-        weights.load(VARIANT, str(tmp_path / "gone"), 1)
+        weights.read(VARIANT, str(tmp_path / "gone"), 1)
     renamed = as_timm(tensors)
     del renamed["blocks.6.0.bn3.bias"]
     save_file(renamed, path)
     with pytest.raises(UserError, match=r"lack blocks\.6\.0\.bn3\.bias: are they of this variant"):
-        weights.load(VARIANT, str(path), 1)
+        weights.read(VARIANT, str(path), 1)
     with pytest.raises(UserError, match="lack "):  # of a deeper one
-        weights.load("efficientnet_lite2", str(path), 1)
+        weights.read("efficientnet_lite2", str(path), 1)
 
 
 def test_another_shape_is_told():
@@ -142,7 +142,7 @@ def test_a_missing_package_is_told(monkeypatch):
 
     monkeypatch.setattr(published.importlib, "import_module", missing)
     with pytest.raises(UserError, match=r"pip install 'busjax\[pretrained\]'"):
-        weights.load(VARIANT, published.PACKAGED, 1)
+        weights.read(VARIANT, published.PACKAGED, 1)
 
 
 def test_a_run_starts_from_them(config):
@@ -151,7 +151,7 @@ def test_a_run_starts_from_them(config):
         model={"encoder": VARIANT, "encoder_weights": "imagenet"}, data={"image_size": 32}
     )
     state = jax.device_get(initialization.start(Program(config, 10), config))
-    params, statistics = weights.load(VARIANT, "imagenet", 1)
+    params, statistics = weights.read(VARIANT, "imagenet", 1)
     for tree in (state.params["network"].tree, state.ema.tree):
         encoder = dict(tree["encoder"])
         assert "finest" in encoder

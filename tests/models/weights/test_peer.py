@@ -47,7 +47,7 @@ def features_of_ours(ops, variant, image):
     init = functools.partial(module.init, train=False)
     shapes = jax.eval_shape(init, jax.random.key(0), image)
     drawn = jax.tree.map(lambda x: np.zeros(x.shape, np.float32), shapes)
-    params, statistics = weights.load(variant, published.PACKAGED, 3)
+    params, statistics = weights.read(variant, published.PACKAGED, 3)
     variables = {
         "params": weights.fit(drawn["params"], params, "test"),
         "batch_stats": weights.fit(drawn["batch_stats"], statistics, "test"),
