@@ -14,8 +14,8 @@ from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
 from busjax.evaluation import scores, study
+from busjax.networks.ensemble import member_folders
 from busjax.runs import configuration, lock, results
-from busjax.runs.variables import member_folders
 
 
 def cross_validate(config: Config, workdir: epath.Path) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ import sys
 import traceback
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -59,9 +60,11 @@ def main(arguments: Sequence[str], mode: str | None = None) -> None:
 def _parser(mode: str | None) -> Parser:
     about = MODES[mode or "train"] if mode else "Trains, evaluates, cross-validates, by --mode."
     parser = Parser(f"busjax {mode}" if mode else "python -m busjax.main", about)
-    parser.add_argument(
-        "--workdir", metavar="FOLDER", help="folder of the run [runs/<name of the config>]"
-    )
+    names = ("--workdir", "--network") if mode == "evaluate" else ("--workdir",)
+    text = "folder of the run [runs/<name of the config>]"
+    if mode == "evaluate":
+        text = "folder of a run, of a network that was handed over, or the name of a packaged one"
+    parser.add_argument(*names, metavar="FOLDER", help=text)
     if mode is None:
         parser.add_argument("--mode", choices=MODES, default="train", help="[train]")
     if mode in (None, "evaluate"):
@@ -111,12 +114,15 @@ def _saved(arguments: Sequence[str], mode: str | None) -> Any:
     for word in words:
         name, sign, value = word.partition("=")
         given[name] = value if sign else next(words, "")
-    workdir = given.get("--workdir")
+    workdir = given.get("--workdir") or given.get("--network")
     if given["--mode"] != "evaluate" or "--config" in given or workdir is None:
         return None
+    from busjax.networks import packaged
     from busjax.runs import configuration
 
-    return configuration.saved_draft(files.locate(workdir))
+    is_packaged = workdir in packaged.names()
+    folder = packaged.FOLDER / workdir if is_packaged else files.locate(workdir)
+    return configuration.saved_draft(folder)
 
 
 def _quiet() -> None:
@@ -168,9 +174,13 @@ def _whole(flag: int | None, variable: str) -> int | None:
 def _run_mode(config: Config, options: Namespace) -> None:
     from busjax import crossval, run
     from busjax.evaluation import study
+    from busjax.networks import packaged
 
     default = f"{config.name}_crossval" if options.mode == "crossval" else config.name
     workdir = files.locate(options.workdir or f"runs/{default}")
+    if options.mode == "evaluate" and options.workdir in packaged.names():
+        workdir = files.locate(f"runs/{options.workdir}")
+        packaged.unpack(options.workdir, Path(workdir))
     if options.mode == "evaluate":
         results_in = f"evaluation_{options.evaluation}" if options.evaluation else "evaluation"
         is_crossval = study.is_crossval(workdir)

@@ -19,6 +19,8 @@ from busjax.errors import UserError
 from busjax.evaluation import external
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.model_card import write_model_card
+from busjax.networks import portable
+from busjax.networks.places import trained_on
 from busjax.runs import checkpoint, configuration, lock, results
 from busjax.training.loop import train
 
@@ -71,8 +73,13 @@ def evaluate_only(
         UserError: there is no run, it was trained otherwise, or the folder holds the results of
             other images.
     """
-    if not configuration.exists(workdir):
+    if not configuration.exists(workdir) and not portable.exists(workdir):
         raise UserError(f"{workdir} holds no run: train one first (--mode=train)")
+    if portable.exists(workdir) and not config.data.dir:
+        raise UserError(
+            f"the network in {workdir} was handed over without its images: give others by "
+            "--config.data.dir=FOLDER"
+        )
     if external.is_asked_for(config, workdir) and not _is_own(config, workdir):
         return _evaluate_external(config, workdir, results_in)
     external.check_replaces(workdir, results_in)
@@ -105,7 +112,7 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
     facts = {
         "data_dir": config.data.dir,
         "data_digest": digest,
-        "images_seen_in_training": external.seen(digests, workdir),
+        "images_seen_in_training": external.seen(digests, trained_on(workdir)),
     }
     folder = external.results_folder(workdir, files.locate(config.data.dir), digest, results_in)
     print(f"external test: all {len(source)} images of {config.data.dir}", flush=True)
@@ -211,7 +218,7 @@ def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
         _check_same_source(path, source)
         split = splits.read(path)
     else:
-        split = first_split(config, source)
+        split = splits.first(config.data, source)
     splits.check(split, source.ids, source.groups)
     for part, ids in split.parts().items():
         if not ids:
@@ -220,21 +227,6 @@ def _split(config: Config, workdir: epath.Path, source: RecordSource) -> Split:
                 "config.data.test_fraction so that each part gets images"
             )
     return split
-
-
-def first_split(config: Config, source: RecordSource) -> Split:
-    """The split of a run that begins: as `config.data.split_file` gives it, else drawn."""
-    data = config.data
-    if data.split_file:
-        return splits.read(files.locate(data.split_file))
-    return splits.draw_split(
-        source.ids,
-        source.labels,
-        source.groups,
-        data.validation_fraction,
-        data.test_fraction,
-        data.split_seed,
-    )
 
 
 def _check_same_source(path: epath.Path, source: RecordSource) -> None:

@@ -79,7 +79,7 @@ def test_the_version():
         (["train", "--config"], "--config needs a variant or a file, such as --config=unetpp"),
         (["train", "--mode=evaluate", "--config=unet"], "unrecognized arguments: --mode=evaluate"),
         (["evaluate", "--workdir=nowhere"], "nowhere holds no run"),
-        (["predict", "x.png"], "the following arguments are required: --workdir, --out"),
+        (["predict", "x.png"], "the following arguments are required: --workdir/--network, --out"),
         (["export", "--workdir=x", "--format=zip"], "argument --format: invalid choice: 'zip'"),
         (["report"], "the following arguments are required: run (see busjax report --help)"),
     ],

@@ -21,6 +21,7 @@ LAYERS = [
     "busjax.models",
     "busjax.metrics",
     "busjax.runs",
+    "busjax.networks",
     "busjax.training",
     "busjax.evaluation",
     "busjax.inference",

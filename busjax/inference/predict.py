@@ -59,8 +59,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = Parser("busjax predict", __doc__ or "")
     parser.add_argument("images", nargs="+", help="files, or folders of them: PNG, DICOM, ...")
     parser.add_argument(
-        "--workdir", required=True, action="append",
-        help="folder of the run, e.g. runs/unetpp; given again: runs to average with",
+        "--workdir", "--network", required=True, action="append", metavar="NETWORK",
+        help="folder of a run, e.g. runs/unetpp, one that was handed over, or the name of a "
+        "packaged network; given again: networks to average with",
     )  # fmt: skip
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(

@@ -13,18 +13,16 @@ import numpy as np
 from busjax import compilation, components
 from busjax.classes import CLASSES
 from busjax.config import Config, Inference
-from busjax.data import splits
 from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
-from busjax.files import PathLike, locate
+from busjax.files import PathLike
 from busjax.inference import lesions
 from busjax.inference.lesions import Box
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
-from busjax.runs import configuration
-from busjax.runs.checkpoint import restore_best
-from busjax.runs.variables import member_folders, member_variables
+from busjax.networks.ensemble import member_folders, member_variables
+from busjax.networks.places import open_network, settings
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
@@ -58,40 +56,41 @@ class Predictor:
     Attributes:
         config: that of the run.
         step: of the checkpoint.
+        digest: SHA-256 of its weights, without those of other members.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         ensemble: the variables of its flax module, and their calibration.
         compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
     """
 
-    def __init__(self, run: PathLike, *others: PathLike, **inference: Any) -> None:
-        """Opens a run folder, on a disk or in a bucket; nothing is written to it.
+    def __init__(self, network: PathLike, *others: PathLike, **inference: Any) -> None:
+        """Opens a trained network, on a disk or in a bucket; nothing is written to it.
 
         Args:
-            run: the folder.
-            others: of runs of the same network, whose probabilities are averaged with its own.
+            network: the folder of a run, one that was handed over, or the name of a packaged one.
+            others: networks of the same kind, whose probabilities are averaged with its own.
             inference: fields of `config.inference`, or `refine`, to be others than the run's.
 
         Raises:
-            UserError: it holds no run, or no checkpoint, or that of another network; a value that
-                a field cannot take; threshold or temperature that were never found.
+            UserError: there is no network or another one, or it is damaged; a value that a field
+                cannot take; threshold or temperature that were never fitted.
         """
         compilation.keep()
-        workdir = locate(run)
-        self.config = _with(configuration.read(workdir), inference)
-        self.step, own, _ = restore_best(workdir, self.config)
-        runs = (*others, *member_folders(self.config.inference))
+        self.config = _with(settings(network), inference)
+        trained = open_network(network, self.config)
+        members = (*others, *member_folders(self.config.inference))
         self.ensemble = Ensemble(
-            (own, *member_variables(self.config, runs)),
-            calibrate.read(workdir, self.config.inference),
+            (trained.variables, *member_variables(self.config, members)),
+            calibrate.asked(self.config.inference, trained.fitted, network),
         )
-        self.trained_on: dict[str, str] = splits.provenance(workdir / splits.FILE)
+        self.step, self.digest = trained.step, trained.digest
+        self.trained_on: dict[str, str] = trained.trained_on.summary()
         self.image_size: int = self.config.data.image_size
-        network = architectures.build(self.config.model)
+        module = architectures.build(self.config.model)
         self.compute = jax.jit(
             functools.partial(
                 prediction.predict,
-                network,
+                module,
                 flips=self.config.inference.flips,
                 refinement=self.config.model.refine,
             )
@@ -136,13 +135,13 @@ class Predictor:
         return outputs.mask[..., 0], outputs.classes
 
 
-def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
-    """Opens the best checkpoint of a run: `load(RUN)(image)` gives a `Reading`.
+def load(network: PathLike, *others: PathLike, **inference: Any) -> Predictor:
+    """Opens a trained network: `load(RUN)(image)` gives a `Reading`.
 
     `load(RUN, OTHER, flips="horizontal")` averages with another run, and with flipped images; see
     `Predictor`.
     """
-    return Predictor(run, *others, **inference)
+    return Predictor(network, *others, **inference)
 
 
 def _with(config: Config, inference: dict[str, Any]) -> Config:

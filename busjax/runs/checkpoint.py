@@ -29,7 +29,9 @@ _EVALUATED = "evaluated"
 # Sections that shape what is saved, but for what may be another at every start.
 _OF_NETWORK = ("model.",)
 _OF_STATE = ("model.", "optim.")
-_ANY = FREE | INFERENCE | {"model.encoder_weights"}
+NOT_OF_NETWORK = FREE | INFERENCE | {"model.encoder_weights"}
+"""Fields that may be others where a checkpoint is read than where it was written."""
+
 _UNFINISHED = ".orbax-checkpoint-tmp"
 _FINISHED = "_CHECKPOINT_METADATA"  # last of all Orbax writes the time into it
 
@@ -228,7 +230,7 @@ def _check_same_fields(
         return
     asked = config.flat()
     names = {name for name in asked.keys() & saved.keys() if name.startswith(sections)}
-    if changed := differing(saved, asked, names - _ANY):
+    if changed := differing(saved, asked, names - NOT_OF_NETWORK):
         raise UserError(f"checkpoint {path} is of another configuration: {', '.join(changed)}")
 
 

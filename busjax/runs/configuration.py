@@ -16,6 +16,9 @@ from busjax.errors import UserError
 from busjax.files import PathLike
 
 FILE = "config.json"
+PORTABLE = "model.json"
+"""What a network that was handed over has in its place, with the same fields within."""
+
 FOLD = "fold_"
 """With its index, the name of the folder of a fold in that of a cross-validation."""
 
@@ -34,15 +37,21 @@ def exists(workdir: PathLike) -> bool:
 def as_saved(workdir: PathLike) -> dict[str, Any]:
     """The value of every field by dotted name, as the version of the run wrote it; not checked.
 
+    Of a network that was handed over likewise, from its `PORTABLE`.
+
     Raises:
         UserError: there is no run in the folder.
     """
     path = epath.Path(workdir) / FILE
+    handed_over = epath.Path(workdir) / PORTABLE
     try:
+        if not path.exists() and handed_over.exists():
+            path = handed_over
+            return flatten(json.loads(path.read_text(encoding="utf-8"))["config"])
         return flatten(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{workdir} holds no run: {path} cannot be read") from error
-    except (ValueError, AttributeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path}: not JSON ({error}); mend or remove it") from error
 
 

@@ -12,7 +12,7 @@ from busjax.config import Config, Model, Train
 from busjax.errors import UserError
 from busjax.models import architectures, weights
 from busjax.models.network import MultiTaskNet
-from busjax.runs.variables import best_variables
+from busjax.networks.places import open_network
 from busjax.training.compiled import drawing
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
@@ -89,7 +89,7 @@ def with_encoder(variables: Any, model: Model) -> Any:
 
 
 def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
-    """Variables that take over what the best checkpoint of `config.train.init_from` evaluates with.
+    """Variables that take over what the network of `config.train.init_from` evaluates with.
 
     A tensor is taken over where the other run has one of that name and shape; with
     `config.train.init_parts` 'encoder' only those of the encoder.
@@ -97,28 +97,28 @@ def from_run(variables: Any, train: Train) -> tuple[Any, Taken]:
     Raises:
         UserError: there is no such run, or it has nothing that fits.
     """
-    step, given_variables = best_variables(train.init_from)
+    given = open_network(train.init_from)
     counted: list[str] = []
     left: list[str] = []
 
-    def merge(tree: Any, given: Any, path: str) -> Any:
+    def merge(tree: Any, other: Any, path: str) -> Any:
         if isinstance(tree, dict):
             return {
-                key: merge(value, given.get(key, {}) if isinstance(given, dict) else {},
+                key: merge(value, other.get(key, {}) if isinstance(other, dict) else {},
                            f"{path}/{key}" if path else key)
                 for key, value in tree.items()
             }  # fmt: skip
         wanted = train.init_parts == "all" or path.startswith("encoder/")
-        fits = wanted and getattr(given, "shape", None) == tree.shape
+        fits = wanted and getattr(other, "shape", None) == tree.shape
         (counted if fits else left).append(path)
-        return np.asarray(given, tree.dtype) if fits else tree
+        return np.asarray(other, tree.dtype) if fits else tree
 
-    params = merge(variables["params"], given_variables["params"], "")
+    params = merge(variables["params"], given.variables["params"], "")
     if not counted:
         raise UserError(
             f"config.train.init_from={train.init_from}: not one tensor fits this network; give a "
-            "run of the same encoder and width"
+            "network of the same encoder and width"
         )
-    taken = Taken(step, len(counted), tuple(left))
-    statistics = merge(variables["batch_stats"], given_variables["batch_stats"], "")
+    taken = Taken(given.step, len(counted), tuple(left))
+    statistics = merge(variables["batch_stats"], given.variables["batch_stats"], "")
     return {"params": params, "batch_stats": statistics}, taken

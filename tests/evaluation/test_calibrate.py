@@ -7,6 +7,7 @@ from busjax.config import Inference
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.models.prediction import Calibration
+from busjax.networks import calibration
 
 
 def images(rng, n=30):
@@ -50,18 +51,20 @@ def test_the_temperature_of_highest_likelihood(rng):
 def test_what_is_asked_for_is_used(tmp_path):
     found = Calibration(np.float32(0.3), np.float32(2.0))
     assert calibrate.used(Inference(), found) == Calibration()
-    calibrate.save(tmp_path, found, 30)
-    assert calibrate.read(tmp_path, Inference()) == Calibration()
-    used = calibrate.read(tmp_path, Inference(threshold="validation"))
+    calibration.save(tmp_path, found, 30)
+    kept = calibration.read(tmp_path)
+    assert calibrate.asked(Inference(), kept, tmp_path) == Calibration()
+    used = calibrate.asked(Inference(threshold="validation"), kept, tmp_path)
     assert (used.threshold, used.temperature) == (pytest.approx(0.3), 1.0)
-    used = calibrate.read(tmp_path, Inference(temperature="validation"))
+    used = calibrate.asked(Inference(temperature="validation"), kept, tmp_path)
     assert (used.threshold, used.temperature) == (0.5, 2.0)
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", '{"threshold": "x", "temperature": 1}'])
 def test_values_that_are_not_there(tmp_path, text):
     if text is not None:
-        (tmp_path / calibrate.FILE).write_text(text)
-    calibrate.read(tmp_path, Inference())  # not asked for
-    with pytest.raises(UserError, match=r"calibration\.json cannot be read .*--mode=evaluate"):
-        calibrate.read(tmp_path, Inference(temperature="validation"))
+        (tmp_path / calibration.FILE).write_text(text)
+    kept = calibration.read(tmp_path)
+    assert calibrate.asked(Inference(), kept, tmp_path) == Calibration()  # not asked for
+    with pytest.raises(UserError, match=r"holds none: evaluate the run first .*--mode=evaluate"):
+        calibrate.asked(Inference(temperature="validation"), kept, tmp_path)

@@ -1,11 +1,16 @@
-"""Exports a trained network for programs without busjax.
+"""Exports a trained network: to hand it over, or for programs without busjax.
 
-    busjax export --workdir=RUN --format=stablehlo|onnx
+    busjax export --workdir=RUN --format=folder|stablehlo|onnx [--out=FOLDER]
 
-The file goes to RUN/export/, with model.json beside it: classes, image size, where it comes from.
-It maps `image` (b, H, W, 1) float32 in [0, 1] to `mask_probability` (b, H, W, 1) and
-`class_probabilities` (b, 3), refined, for any b. Before it is put there it is run on the run's own
-test images and compared with the network.
+folder: weights (safetensors), model.json and model card, for busjax on another machine:
+`busjax.load`, `busjax predict`, `busjax evaluate` and the rest take such a folder in the place of a
+run. It names no image and no folder of this machine.
+
+stablehlo, onnx: a file, with model.json beside it: classes, image size, where it comes from. It
+maps `image` (b, H, W, 1) float32 in [0, 1] to `mask_probability` (b, H, W, 1) and
+`class_probabilities` (b, 3), refined, for any b.
+
+What is written is run on test images of the run and compared with the network.
 """
 
 from __future__ import annotations
@@ -16,24 +21,41 @@ from collections.abc import Sequence
 from busjax.command_line import Parser
 from busjax.errors import UserError, tell
 
-FORMATS = ("onnx", "stablehlo")
+FORMATS = ("folder", "onnx", "stablehlo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exports what the command line asks for and returns the exit code."""
     parser = Parser("busjax export", __doc__ or "")
-    parser.add_argument("--workdir", required=True, help="folder of the run, e.g. runs/unetpp")
+    parser.add_argument(
+        "--workdir", "--network", required=True, metavar="NETWORK",
+        help="folder of a run, one that was handed over, or the name of a packaged network",
+    )  # fmt: skip
     parser.add_argument("--format", required=True, choices=FORMATS)
+    parser.add_argument(
+        "--out", metavar="FOLDER", help="[NETWORK/export; of a folder NETWORK/export/<name>]"
+    )
+    parser.add_argument(
+        "--dtype", choices=("float32", "float16"), default="float32",
+        help="of the weights of a folder; float16: half the size [float32]",
+    )  # fmt: skip
+    parser.add_argument(
+        "--licence", default="", metavar="TEXT", help="of the weights of a folder [not stated]"
+    )
     options = parser.parse_args(arguments)
     # JAX comes in when all that can be told without it has been told.
     from absl import logging
 
     from busjax import files
-    from busjax.inference.export.convert import export
+    from busjax.inference.export.convert import export, export_folder
 
     logging.set_verbosity(logging.ERROR)
     try:
-        path, difference = export(files.locate(options.workdir), options.format)
+        out = files.locate(options.out) if options.out else None
+        if options.format == "folder":
+            path, difference = export_folder(options.workdir, out, options.dtype, options.licence)
+        else:
+            path, difference = export(options.workdir, options.format, out)
     except UserError as error:
         return tell(error)
     except KeyboardInterrupt:

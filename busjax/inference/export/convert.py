@@ -21,11 +21,15 @@ from busjax.classes import CLASSES
 from busjax.config import Config
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
+from busjax.files import PathLike
 from busjax.inference import NOTE
+from busjax.inference.export.handover import hand_over
 from busjax.inference.predictor import Predictor, load
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
-from busjax.runs import results
+from busjax.networks import packaged
+from busjax.networks.places import find
+from busjax.runs import configuration, results
 
 FOLDER = "export"
 TOLERANCE = 1e-4
@@ -39,13 +43,19 @@ Network = Callable[[Any], tuple[Any, Any]]
 """Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities."""
 
 
-def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
-    """Exports the best checkpoint of a run; returns the file and its largest difference.
+def export(place: PathLike, kind: str, out: epath.Path | None = None) -> tuple[epath.Path, float]:
+    """Exports a trained network; returns the file and its largest difference.
+
+    Args:
+        place: the network, see `places.find`.
+        kind: a key of `FORMATS`.
+        out: folder of the file; None: 'export' in that of the network.
 
     Raises:
         UserError: there is no run, a package is missing, or the file does not agree with the
             network (then nothing is left).
     """
+    workdir = find(place)
     predictor = load(workdir)
     network, reference = (
         network_of(predictor.config, predictor.ensemble, ops) for ops in ("portable", "reference")
@@ -63,11 +73,32 @@ def export(workdir: epath.Path, kind: str) -> tuple[epath.Path, float]:
                 f"the exported network differs from its original by {difference:.1e}, more than "
                 f"{TOLERANCE:.0e}: nothing is exported; please report the configuration"
             )
-        folder = workdir / FOLDER
+        folder = out or _folder(workdir)
         folder.mkdir(parents=True, exist_ok=True)
         files.replace(folder / "model.json", (json.dumps(facts, indent=1) + "\n").encode())
         files.replace(folder / local.name, local.read_bytes())
     return folder / local.name, difference
+
+
+def export_folder(
+    place: PathLike, out: epath.Path | None, dtype: str, licence: str
+) -> tuple[epath.Path, float]:
+    """Writes a network to hand over; see `handover.hand_over`. Returns the folder and difference.
+
+    Raises:
+        UserError: as `handover.hand_over`.
+    """
+    workdir = find(place)
+    config = configuration.read(workdir)
+    folder = out or _folder(workdir) / config.name
+    images = _images(workdir, config.data.image_size)
+    return folder, hand_over(workdir, folder, images, dtype, licence)
+
+
+def _folder(workdir: epath.Path) -> epath.Path:
+    if str(packaged.FOLDER) in str(workdir):
+        raise UserError("a packaged network stays as it is: give a folder by --out")
+    return workdir / FOLDER
 
 
 def network_of(config: Config, ensemble: Ensemble, ops: str) -> Network:

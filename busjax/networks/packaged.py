@@ -1,0 +1,19 @@
+"""The networks that come with the package."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+FOLDER = Path(__file__).with_name("packages")
+
+
+def names() -> list[str]:
+    """Of all of them, in alphabetical order."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/model.json"))
+
+
+def unpack(name: str, folder: Path) -> None:
+    """Copies a network to where results can be written beside it, unless it is there already."""
+    if not (folder / "model.json").exists():
+        shutil.copytree(FOLDER / name, folder, dirs_exist_ok=True)
