@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 AGAIN = 75
@@ -22,7 +23,13 @@ class Preempted(BaseException):
     """
 
 
+def in_one_line(error: object) -> str:
+    """What an error says, in one line, without the addresses of objects that libraries print."""
+    text = re.sub(r" ?<[^<>]* object at 0x[0-9a-f]+>", "", str(error))
+    return " ".join(text.split())
+
+
 def tell(error: object) -> int:
     """Prints what is wrong, in one line on standard error; returns the exit code, 1."""
-    print(f"busjax: {' '.join(str(error).split())}", file=sys.stderr)
+    print(f"busjax: {in_one_line(error)}", file=sys.stderr)
     return 1

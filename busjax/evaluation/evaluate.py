@@ -22,7 +22,7 @@ from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
 from busjax.networks import calibration
-from busjax.networks.ensemble import member_folders, member_variables
+from busjax.networks.ensemble import member_folders, members
 from busjax.networks.places import open_network, trained_on
 from busjax.networks.trained import Trained
 from busjax.runs import results
@@ -122,7 +122,7 @@ def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list
                 f"config.inference.members: '{folder}' was trained or chosen on {known} of the "
                 f"{len(ids)} images to be tested: average runs of the same split"
             )
-    return member_variables(config, folders)
+    return [member.variables for member in members(config, folders)]
 
 
 def _calibration(

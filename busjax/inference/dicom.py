@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from busjax.data.pixels import grey
-from busjax.errors import UserError
+from busjax.errors import UserError, in_one_line
 from busjax.inference.frame import Frame
 
 _CENTIMETRES = 3  # of Physical Units X/Y Direction (0018,6024)
@@ -36,11 +36,12 @@ def read(content: bytes) -> Iterator[Frame]:
     except UserError:
         raise
     except Exception as error:  # of the many libraries that decode
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"its DICOM pixels cannot be decoded ({reason})") from error
-    spacing = _spacing(dataset)
+        raise UserError(
+            f"its DICOM pixels cannot be decoded ({in_one_line(error)[:200]})"
+        ) from error
+    spacing, uids = _spacing(dataset), _uids(dataset)
     for index, frame in enumerate(pixels, 1):
-        yield Frame(index if len(pixels) > 1 else 0, grey(frame), spacing)
+        yield Frame(index if len(pixels) > 1 else 0, grey(frame), spacing, uids)
 
 
 def _frames(dataset: Any) -> np.ndarray:
@@ -67,6 +68,19 @@ def _shown(pixels: np.ndarray, dataset: Any) -> np.ndarray:
     )  # fmt: skip
     scaled = np.clip((pixels.astype(np.float64) - low) / (high - low), 0, 1)
     return 1 - scaled if dataset.PhotometricInterpretation == "MONOCHROME1" else scaled
+
+
+def _uids(dataset: Any) -> dict[str, str | None]:
+    return {
+        "sop_class_uid": _text(dataset.get("SOPClassUID")),
+        "sop_instance_uid": _text(dataset.get("SOPInstanceUID")),
+        "series_instance_uid": _text(dataset.get("SeriesInstanceUID")),
+        "study_instance_uid": _text(dataset.get("StudyInstanceUID")),
+    }
+
+
+def _text(value: Any) -> str | None:
+    return str(value) if value else None
 
 
 def _spacing(dataset: Any) -> tuple[float, float] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import urllib.parse
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
@@ -14,9 +13,8 @@ from etils import epath
 from PIL import Image
 
 from busjax import files
-from busjax.classes import CLASSES
 from busjax.errors import UserError
-from busjax.inference import NOTE, lesions, predictions_page
+from busjax.inference import predictions_page, record
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
 from busjax.inference.predictions_page import Case
@@ -41,15 +39,7 @@ class Folder:
 
     def __init__(self, path: epath.Path, saved: Collection[str], predictor: Predictor) -> None:
         self._path, self._saved = path, saved
-        self._facts = {
-            "config": predictor.config.name,
-            "checkpoint_step": predictor.step,
-            "trained_on": predictor.trained_on,
-            "refine": predictor.config.model.refine,
-            "flips": predictor.config.inference.flips,
-            "members": len(predictor.ensemble.members),
-            "note": NOTE,
-        }
+        self._about = record.head(predictor)
         self._entries: list[dict[str, Any]] = []  # the numbers of each image
         self._first: list[Case] = []  # those of the first page, which is written last
         self._further: list[Case] = []  # those of the page that is being filled
@@ -67,7 +57,7 @@ class Folder:
         if "overlays" in self._saved:
             saved["overlay"] = f"overlays/{name}.png"
             self._write(saved["overlay"], _png(_overlay(frame.pixels, reading.mask)))
-        entry = _entry(file, name, frame, reading)
+        entry = record.image(file, name, frame, reading, saved)
         links = {kind: urllib.parse.quote(path) for kind, path in saved.items()}
         self._show(
             predictions_page.case(
@@ -85,7 +75,7 @@ class Folder:
         self._write("predictions.json", self._json())
         if self._further:
             self._turn()
-        first = predictions_page.page(self._facts, self._entries, self._first, self._unreadable)
+        first = predictions_page.page(self._about, self._entries, self._first, self._unreadable)
         self._write(predictions_page.file_name(1), first)
 
     def _show(self, case: Case) -> None:
@@ -100,13 +90,12 @@ class Folder:
     def _turn(self) -> None:
         """Writes a page that is full, or the last one."""
         number = self._pages + 1
-        content = predictions_page.further(self._facts, number, self._further)
+        content = predictions_page.further(self._about, number, self._further)
         self._write(predictions_page.file_name(number), content)
         self._pages, self._further = number, []
 
     def _json(self) -> bytes:
-        content = {**self._facts, "images": self._entries, "unreadable": self._unreadable}
-        return (json.dumps(content, indent=1) + "\n").encode()
+        return record.document(self._about, self._entries, self._unreadable)
 
     def _write(self, name: str, content: bytes) -> None:
         path = self._path / name
@@ -123,42 +112,6 @@ def check_free(path: epath.Path, overwrite: bool) -> None:
         raise UserError(f"--out={path} is a file: give a folder")
     if not overwrite and path.is_dir() and any(path.iterdir()):
         raise UserError(f"--out={path} holds files already: give another folder, or --overwrite")
-
-
-def _entry(file: File, name: str, frame: Frame, reading: Reading) -> dict[str, Any]:
-    height, width = frame.pixels.shape
-    probabilities = zip(CLASSES, reading.class_probabilities.tolist(), strict=True)
-    return {
-        "file": str(file.path),
-        "name": name,
-        "frame": frame.number or None,
-        "width": width,
-        "height": height,
-        "pixel_height_mm": frame.spacing[0] if frame.spacing else None,
-        "pixel_width_mm": frame.spacing[1] if frame.spacing else None,
-        "class": reading.class_name,
-        "probabilities": {label: round(value, 6) for label, value in probabilities},
-        "lesions": [_lesion(box, part, frame.spacing) for box, part in lesions.find(reading.mask)],
-    }
-
-
-def _lesion(
-    box: lesions.Box, part: np.ndarray, spacing: tuple[float, float] | None
-) -> dict[str, Any]:
-    pixels = lesions.measure(part)
-    real = lesions.measure(part, spacing) if spacing else None
-    return {
-        "left": box.left,
-        "top": box.top,
-        "right": box.right,
-        "bottom": box.bottom,
-        "area_pixels": box.area,
-        "longest_diameter_pixels": round(pixels.longest, 2),
-        "shortest_diameter_pixels": round(pixels.shortest, 2),
-        "area_mm2": round(real.area, 2) if real else None,
-        "longest_diameter_mm": round(real.longest, 2) if real else None,
-        "shortest_diameter_mm": round(real.shortest, 2) if real else None,
-    }
 
 
 def _overlay(pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -15,8 +15,11 @@ class Frame:
         number: within the file, from 1; 0: the file holds no other.
         pixels: (H, W) uint8 grey.
         spacing: height and width of a pixel in millimetres; None: not told.
+        uids: of a DICOM file 'sop_class_uid', 'sop_instance_uid', 'series_instance_uid' and
+            'study_instance_uid', None where it lacks one; None: it is no DICOM.
     """
 
     number: int
     pixels: np.ndarray
     spacing: tuple[float, float] | None = None
+    uids: dict[str, str | None] | None = None

@@ -12,7 +12,7 @@ from etils import epath
 from PIL import Image, ImageSequence
 
 from busjax.data.pixels import UNDECODABLE, from_pillow, to_uint8
-from busjax.errors import UserError
+from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom
 from busjax.inference.frame import Frame
 
@@ -103,9 +103,7 @@ def read(path: epath.Path) -> Iterator[Frame]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             yield from _pictures(content)
     except UNDECODABLE as error:
-        raise UserError(
-            f"it cannot be read as an image ({' '.join(str(error).split())})"
-        ) from error
+        raise UserError(f"it cannot be read as an image ({in_one_line(error)})") from error
 
 
 def _pictures(content: bytes) -> Iterator[Frame]:

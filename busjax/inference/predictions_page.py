@@ -64,7 +64,7 @@ def page(
     """The first page: what was read with what, the files that could not be read, and images.
 
     Args:
-        facts: of the network.
+        facts: `record.head`.
         entries: the numbers of all images.
         cases: those that it shows, the first ones; the others have a `further` page.
         unreadable: 'file' and 'reason' of each.
@@ -77,7 +77,7 @@ def page(
         banner=_banner(facts),
         counts=", ".join(f"{counts[name]} {name}" for name in CLASSES),
         facts=facts,
-        trained_on=facts["trained_on"].get("description", "unknown images"),
+        trained_on=facts["model"]["trained_on"]["description"] or "unknown images",
         links=_links(len(entries)),
         n_shown=CASES,
         unreadable=unreadable,
@@ -133,7 +133,7 @@ def case(
 
 
 def _banner(facts: dict[str, Any]) -> str:
-    return BANNER if facts["trained_on"].get("source") == "phantom" else ""
+    return BANNER if facts["model"]["trained_on"]["source"] == "phantom" else ""
 
 
 def _links(count: int) -> dict[str, str]:

@@ -21,7 +21,7 @@ from busjax.inference import lesions
 from busjax.inference.lesions import Box
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
-from busjax.networks.ensemble import member_folders, member_variables
+from busjax.networks.ensemble import member_folders, members
 from busjax.networks.places import open_network, settings
 
 # Images at a time; the network is compiled once for each size that is used.
@@ -56,7 +56,7 @@ class Predictor:
     Attributes:
         config: that of the run.
         step: of the checkpoint.
-        digest: SHA-256 of its weights, without those of other members.
+        digests: SHA-256 of the weights of every member, its own first.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         ensemble: the variables of its flax module, and their calibration.
@@ -78,12 +78,14 @@ class Predictor:
         compilation.keep()
         self.config = _with(settings(network), inference)
         trained = open_network(network, self.config)
-        members = (*others, *member_folders(self.config.inference))
+        further = (*others, *member_folders(self.config.inference))
+        networks = trained, *members(self.config, further)
         self.ensemble = Ensemble(
-            (trained.variables, *member_variables(self.config, members)),
+            tuple(each.variables for each in networks),
             calibrate.asked(self.config.inference, trained.fitted, network),
         )
-        self.step, self.digest = trained.step, trained.digest
+        self.step = trained.step
+        self.digests = tuple(each.digest for each in networks)
         self.trained_on: dict[str, str] = trained.trained_on.summary()
         self.image_size: int = self.config.data.image_size
         module = architectures.build(self.config.model)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from busjax.config import FREE, Config, Inference, differing
 from busjax.errors import UserError
 from busjax.files import PathLike
 from busjax.networks.places import open_network, settings
+from busjax.networks.trained import Trained
 
 # Fields of a network that do not change its variables, nor what they mean.
 _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "model.dropout",
@@ -21,17 +21,17 @@ def member_folders(inference: Inference) -> list[str]:
     return [name for name in inference.members.split(",") if name]
 
 
-def member_variables(config: Config, places: Iterable[PathLike]) -> list[Any]:
-    """The variables of networks, to be averaged with those of the run of this configuration.
+def members(config: Config, places: Iterable[PathLike]) -> list[Trained]:
+    """Networks to be averaged with that of this configuration.
 
     Raises:
         UserError: one is no network, or of another kind.
     """
-    members = []
+    opened = []
     for place in places:
         _check_same_network(config, place)
-        members.append(open_network(place).variables)
-    return members
+        opened.append(open_network(place))
+    return opened
 
 
 def _check_same_network(config: Config, place: PathLike) -> None:

@@ -11,12 +11,15 @@ import time
 import urllib.parse
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from PIL import Image
 
 import busjax
-from busjax.inference import folder, predict, predictions_page
+from busjax.data import splits
+from busjax.inference import folder, predict, predictions_page, record
+from busjax.networks import places
 from tests.inference.test_images import write_dicom
 
 ROOT = Path(__file__).parent.parent.parent
@@ -45,8 +48,16 @@ def run(run_folder, *arguments):
     return predict.main([f"--workdir={run_folder}", *map(str, arguments)])
 
 
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads(record.SCHEMA.read_text()), format_checker=jsonschema.FormatChecker()
+)
+
+
 def content(out):
-    return json.loads((out / "predictions.json").read_text())
+    """What predictions.json says, which its schema describes."""
+    found = json.loads((out / "predictions.json").read_text())
+    SCHEMA.validate(found)
+    return found
 
 
 def pngs(directory):
@@ -79,7 +90,7 @@ def test_leaves_all_that_is_promised(run_folder, inputs, tmp_path, capsys, lesio
     assert [entry["name"] for entry in found["images"]] == NAMES
     assert found["unreadable"] == []
     assert "no medical device" in found["note"]
-    assert found["trained_on"]["source"] == "phantom"
+    assert found["model"]["trained_on"]["source"] == "phantom"
     predictor = busjax.load(run_folder)
     image = np.asarray(Image.open(inputs / "a.png"))
     reading = predictor(image)
@@ -95,6 +106,61 @@ def test_leaves_all_that_is_promised(run_folder, inputs, tmp_path, capsys, lesio
     assert (entry["width"], entry["height"], entry["frame"]) == (30, 20, None)
     assert sum(entry["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert max(entry["probabilities"], key=entry["probabilities"].get) == entry["class"]
+
+
+def test_predictions_json_says_what_it_is_of(run_folder, inputs, tmp_path, lesion_everywhere):
+    out = tmp_path / "out"
+    run(run_folder, inputs, f"--out={out}", "--threshold=validation", "--save=masks")
+    found = content(out)
+    trained = places.open_network(run_folder)
+    assert found["model"]["digest"] == trained.digest
+    assert found["model"]["members"] == [trained.digest]
+    assert found["settings"]["threshold"] == pytest.approx(float(trained.fitted.threshold))
+    assert found["settings"]["temperature"] == 1.0
+    image, frame = found["images"][:2]
+    assert image["dicom"] is None
+    assert frame["dicom"]["sop_instance_uid"] == "1.2.3"
+    assert frame["dicom"]["study_instance_uid"] is None  # the file has none
+    for entry in found["images"]:
+        assert (out / entry["mask"]).is_file()
+        assert entry["overlay"] is None
+    text = (out / "predictions.json").read_text()
+    for ids in splits.read(run_folder / "split.json").parts().values():
+        assert not [id for id in ids if id in text]
+    assert "--config" not in text
+
+
+def test_boxes_are_as_the_conventions_say(run_folder, inputs, tmp_path, lesion_everywhere):
+    out = tmp_path / "out"
+    run(run_folder, inputs, f"--out={out}")
+    for entry in content(out)["images"]:
+        inside = np.asarray(Image.open(out / entry["mask"])) == 255
+        (lesion,) = entry["lesions"]
+        rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
+        assert (lesion["top"], lesion["bottom"]) == (rows[0], rows[-1] + 1)
+        assert (lesion["left"], lesion["right"]) == (columns[0], columns[-1] + 1)
+
+
+def test_the_same_input_gives_the_same_file(run_folder, inputs, tmp_path, monkeypatch):
+    (inputs / "text.png").write_text("only text")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "86400")
+    for name in ("one", "two"):
+        run(run_folder, inputs, f"--out={tmp_path / name}")
+    one, two = (tmp_path / name / "predictions.json" for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    found = content(tmp_path / "one")
+    assert found["date"] == "1970-01-02"
+    assert "0x" not in found["unreadable"][0]["reason"]
+
+
+def test_the_schema_refuses_what_it_does_not_describe(run_folder, inputs, tmp_path):
+    out = tmp_path / "out"
+    run(run_folder, inputs, f"--out={out}")
+    found = content(out)
+    for change in ({"surprise": 1}, {"schema_version": 2}, {"date": "yesterday"}):
+        assert not SCHEMA.is_valid({**found, **change})
+    for name in found:
+        assert not SCHEMA.is_valid({key: value for key, value in found.items() if key != name})
 
 
 def test_sizes_are_in_millimetres_where_they_are_told(
@@ -169,7 +235,9 @@ def test_the_page_names_the_largest_lesions_only():
     for count, more in ((3, False), (5, True)):
         of = {**entry, "lesions": [lesion] * count}
         case = predictions_page.case(0, of, pixels, pixels.astype(float), {})
-        text = predictions_page.further({"trained_on": {}, "note": ""}, 2, [case]).decode()
+        text = predictions_page.further(
+            {"model": {"trained_on": {"source": ""}}, "note": ""}, 2, [case]
+        ).decode()
         assert text.count("lesion of 4.0 x 3.0 pixels") == 3
         assert ("and 2 smaller" in text) == more
 

@@ -131,7 +131,8 @@ def test_half_precision_is_half_the_size(run_folder, handed, tmp_path, capsys, i
 
 def test_it_serves_wherever_a_run_does(run_folder, handed, tmp_path, images):
     config = configuration.read(run_folder)
-    (variables,) = ensemble.member_variables(config, [handed])
+    (member,) = ensemble.members(config, [handed])
+    variables = member.variables
     chex.assert_trees_all_equal(variables, places.open_network(run_folder).variables)
     given, taken = initialization.from_run(variables, Train(init_from=str(handed)))
     chex.assert_trees_all_equal(given, variables)

@@ -48,8 +48,8 @@ def comparison(runs, out):
 
 
 def predictions():
-    facts = {"trained_on": {"source": "busi", "description": "BUSI: 780 images"}, "note": NOTE}
-    facts |= {"config": "unetpp", "checkpoint_step": 12}
+    origin = {"source": "busi", "description": "BUSI: 780 images"}
+    facts = {"model": {"trained_on": origin, "name": "unetpp", "step": 12}, "note": NOTE}
     lesion = {"longest_diameter_mm": 12.25, "shortest_diameter_mm": 8.0}
     entries = [
         {"name": name, "class": "malignant", "lesions": [lesion] * 5,

@@ -20,7 +20,7 @@ from PIL import Image
 from busjax.classes import CLASSES, NORMAL
 from busjax.data.pixels import UNDECODABLE, decode, to_uint8
 from busjax.data.records import Problem, Record, told
-from busjax.errors import UserError
+from busjax.errors import UserError, in_one_line
 from busjax.files import PathLike
 
 FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
@@ -205,7 +205,7 @@ def _read(root: epath.Path, entry: _Entry) -> tuple[Record | None, list[Problem]
         try:
             pixels[path] = decode(path.read_bytes())
         except UNDECODABLE as error:
-            problems.append((_relative(root, path), f"cannot be decoded ({error})"))
+            problems.append((_relative(root, path), f"cannot be decoded ({in_one_line(error)})"))
     if problems:
         return None, problems
 

@@ -17,7 +17,7 @@ from busjax.classes import CLASSES, NORMAL
 from busjax.config import Table
 from busjax.data.pixels import UNDECODABLE, decode, to_uint8
 from busjax.data.records import Problem, Record, told
-from busjax.errors import UserError
+from busjax.errors import UserError, in_one_line
 
 _PART = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*)\|([^{}|]*))?\}")  # {COLUMN} or {COLUMN|old|new}
 
@@ -169,7 +169,9 @@ def _read(directory: epath.Path, row: _Row) -> Record | Problem:
         try:
             pixels[name] = decode((directory / name).read_bytes())
         except UNDECODABLE as error:
-            reason = "is missing" if isinstance(error, FileNotFoundError) else f"({error})"
+            reason = (
+                "is missing" if isinstance(error, FileNotFoundError) else f"({in_one_line(error)})"
+            )
             return name, f"cannot be decoded {reason}" if reason[0] == "(" else reason
     image = to_uint8(pixels[row.image])
     mask = np.zeros(image.shape, np.uint8)

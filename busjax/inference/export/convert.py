@@ -127,7 +127,7 @@ def _facts(predictor: Predictor) -> dict[str, Any]:
         "flips": predictor.config.inference.flips,
         "members": len(predictor.ensemble.members),
         "checkpoint_step": predictor.step,
-        "trained_on": predictor.trained_on.get("description", ""),
+        "trained_on": predictor.trained_on["description"],
         "busjax": metadata.version("busjax"),
         "note": NOTE,
     }
