@@ -83,7 +83,7 @@ def test_images_and_their_audit():
     assert len(source) == 3
     found = busjax.audit(source)
     assert found.groups == []
-    with pytest.raises(UserError, match="no BUSI folder"):
+    with pytest.raises(UserError, match="does not exist"):
         busjax.open_dataset("/nowhere", "busi")
 
 

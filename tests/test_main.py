@@ -37,7 +37,7 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "extra"], "extra"),
         ([], "--config=unetpp"),
         ([CONFIG, "--config.data.dir=tests"], "tests"),
-        ([CONFIG, "--config.data.dir=/nowhere"], "/nowhere"),
+        ([CONFIG, "--config.data.dir=/nowhere"], "'/nowhere' does not exist"),
         ([CONFIG, "--config.data.source=busi"], "BUSI_DIR"),
         ([CONFIG, "--config.data.image_size=100"], "112"),
         ([CONFIG, "--config.train.batch_size=0"], "config.train.batch_size=0 must be a whole"),

@@ -73,10 +73,19 @@ def _options(config: Config) -> str:
     return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
 
 
-def _commit() -> str:
-    """The commit of the code that runs, with '+' where files differ; '' outside a checkout."""
-    git = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty=+"]
+def _commit(package: Path = Path(__file__).parents[1]) -> str:
+    """The commit of the checkout that the package runs from, with '+' where files differ.
+
+    '' where it runs from no checkout of its own: a repository around an installed package, in whose
+    virtual environment it lies, tells nothing of it.
+    """
+    root = package.parent
+    if not (root / ".git").exists() or not (root / "configs").is_dir():
+        return ""
+    git = ["git", "-C", str(root), "describe", "--always", "--dirty=+"]
     try:
+        tracked = [*git[:3], "ls-files", "--error-unmatch", str(package / "__init__.py")]
+        subprocess.run(tracked, capture_output=True, check=True, timeout=10)
         done = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return ""

@@ -81,10 +81,10 @@ def test_phantoms_where_they_are_asked_for(tmp_path, monkeypatch):
 @pytest.mark.parametrize("source", ["auto", "busi"])
 def test_a_given_folder_that_is_not_busi_is_an_error(tmp_path, monkeypatch, source):
     write_busi(tmp_path / "data/Dataset_BUSI_with_GT")
-    with pytest.raises(UserError, match=r"'.*/wrong' is no BUSI folder"):
+    with pytest.raises(UserError, match=r"'.*/wrong' does not exist"):
         open_source(data(source=source, dir="wrong"), tmp_path)
     monkeypatch.setenv("BUSI_DIR", str(tmp_path / "wrong"))
-    with pytest.raises(UserError, match=r"'.*/wrong' is no BUSI folder"):
+    with pytest.raises(UserError, match=r"'.*/wrong' does not exist"):
         open_source(data(source=source), tmp_path)
 
 

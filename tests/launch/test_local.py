@@ -198,7 +198,7 @@ def test_an_error_of_one_process_ends_both_with_its_line(tmp_path, environment):
     assert done.returncode == 1
     told = [line for line in done.stderr.splitlines() if "busjax:" in line]
     assert len(told) == 1, done.stderr
-    assert told[0].startswith("[0] busjax: '/nowhere0' is no BUSI folder")
+    assert told[0].startswith("[0] busjax: '/nowhere0' does not exist")
 
 
 def test_one_line_where_the_others_do_not_come(tmp_path, environment):

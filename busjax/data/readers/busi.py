@@ -109,6 +109,8 @@ def find_folder(directory: PathLike) -> epath.Path:
     """
     if root := _root(directory):
         return root
+    if not epath.Path(directory).exists():
+        raise UserError(f"'{directory}' does not exist: give the BUSI folder")
     raise UserError(
         f"'{directory}' is no BUSI folder: expected the folders {', '.join(CLASSES)} in it,"
         f" with files such as 'benign/benign (1).png' and 'benign/benign (1)_mask.png'."

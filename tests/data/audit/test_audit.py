@@ -86,7 +86,7 @@ def test_the_images_of_a_table(folder, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--dir=gone"], "is no BUSI folder"),
+        (["--dir=gone"], "'gone' does not exist"),
         (["--file=gone.csv"], "the table '"),
         (["--overrides=gone.csv"], "the overrides 'gone.csv' cannot be read"),
     ],
