@@ -13,7 +13,11 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
+
+if sys.platform == "win32":  # where Grain has no wheels, and files cannot be locked
+    raise ImportError("busjax runs on Linux and macOS; on Windows use it within WSL")
 
 # The package is bound to the name `busjax.config` here, once; from below on that is the function.
 from busjax.config import Config

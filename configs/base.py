@@ -3,11 +3,6 @@
 Every field with its default, range, meaning and unit stands in `busjax/config/`.
 """
 
-from ml_collections import ConfigDict
+from busjax.config.base import get_config
 
-from busjax.config import Config
-from busjax.config.flags import config_dict
-
-
-def get_config() -> ConfigDict:
-    return config_dict(Config())
+__all__ = ["get_config"]

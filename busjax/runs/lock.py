@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import socket
@@ -18,6 +17,19 @@ from etils import epath
 
 from busjax import files, processes
 from busjax.errors import UserError
+
+try:
+    import fcntl
+except ImportError:  # no POSIX: signs of life alone tell
+
+    def _flock(file: int) -> None:
+        raise OSError("this system knows no such locks")
+
+else:
+
+    def _flock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 FILE = "run.lock"
 _TAKEN, _LOOKING = "", "looking"
@@ -182,7 +194,7 @@ def _open_locked(path: epath.Path) -> tuple[int, bool]:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         knows = True
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(file)
         except BlockingIOError:
             os.close(file)
             raise

@@ -88,12 +88,13 @@ def test_every_architecture(tmp_path, kind, architecture):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_export_of_a_run(run_folder, tmp_path, kind, capsys):
+def test_export_of_a_run(run_folder, tmp_path, kind, capsys, caplog):
     run = tmp_path / "run"
     shutil.copytree(run_folder, run)
     assert command.main([f"--workdir={run}", f"--format={kind}"]) == 0
     told = capsys.readouterr().out
     assert float(re.search(r"by (\S+) at most", told)[1]) <= 1e-5
+    assert [record for record in caplog.records if record.levelname == "WARNING"] == []
     facts = json.loads((run / "export" / "model.json").read_text())
     assert facts["classes"] == ["benign", "malignant", "normal"]
     assert (facts["image_size"], facts["busjax"]) == (16, "0.1.0")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -35,7 +36,9 @@ FOLDER = "export"
 TOLERANCE = 1e-4
 """Largest difference of a probability from the network's that an exported file may have."""
 
-OPSET = 23
+OPSET = 18
+"""Of ONNX: old enough for every ONNX Runtime since 1.14."""
+
 _PLATFORMS = ("cpu", "cuda", "tpu")
 _COMPARED = 6  # images
 
@@ -204,9 +207,15 @@ def _needs_extra(name: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the converter prints of each step."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield
+    """Without what the converter prints of each step, and logs of shapes that it leaves out."""
+    logger = logging.getLogger("onnx_ir")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 FORMATS: dict[
