@@ -124,7 +124,18 @@ def test_dicom_spacing(tmp_path):
         region.PhysicalDeltaX, region.PhysicalDeltaY = delta, 2 * delta
         regions.append(region)
     path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions)
-    assert read(path)[0].spacing == pytest.approx((0.4, 0.2))  # of the largest in centimetres
+    assert read(path)[0].spacing is None  # two in centimetres differ: a lesion may lie in either
+    path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
+    assert read(path)[0].spacing == pytest.approx((0.4, 0.2))
+    del regions[1].RegionLocationMaxX1  # it lies nowhere
+    path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
+    assert read(path)[0].spacing is None
+
+
+@pytest.mark.parametrize("given", ["0.2", [0, 0], [0.2, 0], [-0.1, 0.1]])
+def test_sizes_that_are_none(tmp_path, given):
+    path = write_dicom(tmp_path / "a.dcm", GREY, PixelSpacing=given)
+    assert read(path)[0].spacing is None
 
 
 def test_dicom_without_pixels(tmp_path):

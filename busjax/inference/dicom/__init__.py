@@ -1,0 +1,5 @@
+"""DICOM files as pictures: grey levels as a viewer shows them, sizes where they are sure."""
+
+from busjax.inference.dicom.reader import read
+
+__all__ = ["read"]
