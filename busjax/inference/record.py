@@ -77,7 +77,9 @@ def image(
         "pixel_width_mm": frame.spacing[1] if frame.spacing else None,
         "class": reading.class_name,
         "probabilities": {label: round(value, 6) for label, value in probabilities},
-        "lesions": [_lesion(box, part, frame.spacing) for box, part in lesions.find(reading.mask)],
+        "lesions": [
+            _lesion(box, part, frame.spacing_of(box)) for box, part in lesions.find(reading.mask)
+        ],
         "mask": saved.get("mask"),
         "overlay": saved.get("overlay"),
     }

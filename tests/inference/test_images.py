@@ -12,6 +12,7 @@ from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, UltrasoundImag
 
 from busjax.errors import UserError
 from busjax.inference import images
+from busjax.inference.lesions import Box
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -124,12 +125,42 @@ def test_dicom_spacing(tmp_path):
         region.PhysicalDeltaX, region.PhysicalDeltaY = delta, 2 * delta
         regions.append(region)
     path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions)
-    assert read(path)[0].spacing is None  # two in centimetres differ: a lesion may lie in either
-    path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
-    assert read(path)[0].spacing == pytest.approx((0.4, 0.2))
+    (frame,) = read(path)
+    assert frame.spacing is None  # of no pixel outside of the regions
+    assert [region.spacing for region in frame.regions] == [(18, 9), (0.4, 0.2)]
     del regions[1].RegionLocationMaxX1  # it lies nowhere
     path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
-    assert read(path)[0].spacing is None
+    assert read(path)[0].regions == ()
+
+
+@pytest.mark.parametrize(
+    ("box", "spacing"),
+    [
+        (Box(0, 0, 10, 10, 1), (0.2, 0.2)),
+        (Box(129, 0, 130, 10, 1), (0.2, 0.2)),  # the last column of the left region
+        (Box(130, 0, 200, 100, 1), (0.1, 0.1)),
+        (Box(129, 0, 131, 10, 1), None),  # across both
+        (Box(150, 0, 160, 101, 1), None),  # beyond the lower edge
+    ],
+)
+def test_a_lesion_has_the_scale_of_its_own_region(tmp_path, box, spacing):
+    def region(first, last, centimetres):
+        made = Dataset()
+        made.RegionLocationMinX0, made.RegionLocationMinY0 = first, 0
+        made.RegionLocationMaxX1, made.RegionLocationMaxY1 = last, 99
+        made.PhysicalUnitsXDirection = made.PhysicalUnitsYDirection = 3
+        made.PhysicalDeltaX = made.PhysicalDeltaY = centimetres
+        return made
+
+    views = [
+        region(0, 129, 0.02),
+        region(130, 199, -0.01),
+    ]  # a delta may be negative: its direction
+    picture = np.zeros((110, 200), np.uint8)
+    path = write_dicom(tmp_path / "a.dcm", picture, SequenceOfUltrasoundRegions=views)
+    assert read(path)[0].spacing_of(box) == (spacing and pytest.approx(spacing))
+    path = write_dicom(tmp_path / "b.dcm", picture, PixelSpacing=[0.3, 0.4])
+    assert read(path)[0].spacing_of(box) == (0.3, 0.4)  # of the whole picture
 
 
 @pytest.mark.parametrize("given", ["0.2", [0, 0], [0.2, 0], [-0.1, 0.1]])

@@ -35,11 +35,15 @@ def read(content: bytes) -> Iterator[Frame]:
             raise UserError("it is DICOM without pixels")
         _complete(dataset)
         count = int(dataset.get("NumberOfFrames") or 1)
-        uids = _uids(dataset)
+        uids, regions = _uids(dataset), spacing.regions(dataset)
         for index, pixels in enumerate(_frames(dataset)):
             number = index + 1 if count > 1 else 0
             levels = grey(_shown(pixels, dataset, index))
-            yield Frame(number, levels, spacing.of(dataset, index), uids)
+            size = spacing.of(dataset, index)
+            if size is not None:  # of the whole picture
+                yield Frame(number, levels, size, uids)
+            else:
+                yield Frame(number, levels, spacing.common(regions), uids, regions)
     except UserError:
         raise
     except Exception as error:  # of the many libraries that decode

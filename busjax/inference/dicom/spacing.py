@@ -5,39 +5,44 @@ from __future__ import annotations
 from typing import Any
 
 from busjax.inference.dicom.attributes import first_number, of_frame
+from busjax.inference.frame import Region
 
 _CENTIMETRES = 3  # of Physical Units X/Y Direction (0018,6024)
-_SAME = 1e-3  # relative difference of two scales that are one
+
+
+def common(regions: tuple[Region, ...]) -> tuple[float, float] | None:
+    """The scale of all regions; None where they differ, or there is none."""
+    scales = {region.spacing for region in regions}
+    return scales.pop() if len(scales) == 1 else None
 
 
 def of(dataset: Any, index: int) -> tuple[float, float] | None:
-    """Height and width of a pixel of a frame in millimetres; None where they are not sure.
+    """Height and width of any pixel of a frame in millimetres, from Pixel Spacing.
 
-    From Pixel Spacing, its own or of the functional groups; else from the ultrasound regions, where
-    all of those that are measured in centimetres have one scale.
+    Its own or of the functional groups; None where it is not two positive numbers.
     """
     given = of_frame(dataset, index, "PixelMeasuresSequence", "PixelSpacing")
-    if given is not None:
-        values = list(given) if not isinstance(given, (str, float, int)) else [given]
-        numbers = [first_number(value) for value in values]
-        if len(numbers) == 2 and all(number is not None and number > 0 for number in numbers):
-            return numbers[0], numbers[1]  # type: ignore[return-value]
-    scales = [_scale(region) for region in dataset.get("SequenceOfUltrasoundRegions") or []]
-    known = [scale for scale in scales if scale is not None]
-    if not known or any(_differ(known[0], scale) for scale in known):
+    if given is None or isinstance(given, (str, float, int)):
         return None
-    return known[0]
-
-
-def _scale(region: Any) -> tuple[float, float] | None:
-    """Of a region that has a place and is measured in centimetres both ways."""
-    units = [first_number(region.get(f"PhysicalUnits{axis}Direction")) for axis in "XY"]
-    place = [region.get(f"RegionLocation{end}") for end in ("MinX0", "MinY0", "MaxX1", "MaxY1")]
-    height, width = (first_number(region.get(f"PhysicalDelta{axis}")) for axis in "YX")
-    if units != [_CENTIMETRES] * 2 or None in place or not height or not width:
+    numbers = [first_number(value) for value in given]
+    if len(numbers) != 2 or not all(number is not None and number > 0 for number in numbers):
         return None
-    return 10 * abs(height), 10 * abs(width)
+    return numbers[0], numbers[1]  # type: ignore[return-value]
 
 
-def _differ(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return any(abs(a - b) > _SAME * a for a, b in zip(one, other, strict=True))
+def regions(dataset: Any) -> tuple[Region, ...]:
+    """The ultrasound regions that have a place and are measured in centimetres both ways."""
+    found = (_region(item) for item in dataset.get("SequenceOfUltrasoundRegions") or [])
+    return tuple(region for region in found if region is not None)
+
+
+def _region(item: Any) -> Region | None:
+    units = [first_number(item.get(f"PhysicalUnits{axis}Direction")) for axis in "XY"]
+    names = ("MinX0", "MinY0", "MaxX1", "MaxY1")
+    ends = [first_number(item.get(f"RegionLocation{name}")) for name in names]
+    height, width = (first_number(item.get(f"PhysicalDelta{axis}")) for axis in "YX")
+    if units != [_CENTIMETRES] * 2 or None in ends or not height or not width:
+        return None
+    left, top, right, bottom = (int(end) for end in ends if end is not None)
+    spacing = 10 * abs(height), 10 * abs(width)
+    return Region(left, top, right + 1, bottom + 1, spacing)  # the last pixel is part of it
