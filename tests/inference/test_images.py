@@ -126,8 +126,10 @@ def test_dicom_spacing(tmp_path):
         regions.append(region)
     path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions)
     (frame,) = read(path)
-    assert frame.spacing is None  # of no pixel outside of the regions
+    assert frame.spacing is None  # that of no region holds for all
     assert [region.spacing for region in frame.regions] == [(18, 9), (0.4, 0.2)]
+    path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
+    assert read(path)[0].spacing == pytest.approx((0.4, 0.2))
     del regions[1].RegionLocationMaxX1  # it lies nowhere
     path = write_dicom(tmp_path / "b.dcm", GREY, SequenceOfUltrasoundRegions=regions[1:])
     assert read(path)[0].regions == ()
