@@ -35,6 +35,13 @@ class Inference(Section):
         default="none",
         inference=True,
     )
+    crop: str = setting(
+        OneOf(("none", "regions", "scan")),
+        "what is read of a frame; regions: of tissue, where DICOM tells them; scan: those, or else "
+        "the scanned area found in the pixels; each view by itself. Data sets are not cropped",
+        default="regions",
+        inference=True,
+    )
     largest: int = setting(
         Whole(0),
         "connected parts of the mask that are kept, largest first; 0: all",

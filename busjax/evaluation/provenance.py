@@ -70,6 +70,7 @@ def _options(config: Config) -> str:
         **dataclasses.asdict(config.inference),
         "members": 1 + len(member_folders(config.inference)),
     }
+    del options["crop"]  # no data set is cropped
     return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from busjax.inference.lesions import Box
+from busjax.inference.views import View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Frame:
         pixels: (H, W) uint8 grey.
         spacing: height and width of a pixel in millimetres; None: not told, or not one of all
             `regions`.
+        tissue: regions of tissue, as a DICOM file tells them.
         regions: that are measured, where the file tells no spacing of the whole picture.
         uids: of a DICOM file 'sop_class_uid', 'sop_instance_uid', 'series_instance_uid' and
             'study_instance_uid', None where it lacks one; None: it is no DICOM.
@@ -49,6 +51,7 @@ class Frame:
     spacing: tuple[float, float] | None = None
     uids: dict[str, str | None] | None = None
     regions: tuple[Region, ...] = ()
+    tissue: tuple[View, ...] = ()
 
     def spacing_of(self, box: Box) -> tuple[float, float] | None:
         """Height and width of a lesion's pixels in millimetres; None where they are not sure.

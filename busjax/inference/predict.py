@@ -33,7 +33,10 @@ UNREADABLE = 3
 SAVED = ("masks", "overlays")
 # Fields of the run that may be others here.
 _OPTIONS = {
-    **{name: f"inference.{name}" for name in ("flips", "threshold", "temperature", "largest")},
+    **{
+        name: f"inference.{name}"
+        for name in ("flips", "threshold", "temperature", "largest", "crop")
+    },
     "refine": "model.refine",
 }
 _TOGETHER = 16  # frames in memory, and given to the network at a time
@@ -107,7 +110,9 @@ def _predict(options: argparse.Namespace) -> int:
     try:
         with _interrupts_heard() as heard:
             for batch in _batches(_frames(inputs, results, unreadable)):
-                readings = predictor.read([frame.pixels for _, frame in batch])
+                readings = predictor.read(
+                    [frame.pixels for _, frame in batch], [frame.tissue for _, frame in batch]
+                )
                 for (file, frame), reading in zip(batch, readings, strict=True):
                     if heard:
                         raise _Stopped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -17,8 +17,9 @@ from busjax.data.pixels import grey, resize
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
-from busjax.inference import lesions
+from busjax.inference import lesions, views
 from busjax.inference.lesions import Box
+from busjax.inference.views import View
 from busjax.models import architectures, prediction
 from busjax.models.prediction import Ensemble
 from busjax.networks.ensemble import member_folders, members
@@ -37,12 +38,15 @@ class Reading:
         mask_probability: (H, W) float32 in [0, 1].
         class_probabilities: (3,) float32, in the order of `CLASSES`, sum 1.
         boxes: a box for each connected part of the mask, largest first.
+        views: the parts of the image that were read, each by itself; of several the probabilities
+            are those of the most suspicious one.
     """
 
     mask: np.ndarray
     mask_probability: np.ndarray
     class_probabilities: np.ndarray
     boxes: tuple[Box, ...]
+    views: tuple[View, ...] = ()
 
     @property
     def class_name(self) -> str:
@@ -103,7 +107,8 @@ class Predictor:
 
         Args:
             images: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1];
-                or a list of such. They are resized as in training, and not cropped.
+                or a list of such. They are resized as in
+                training; `inference.crop` says which part of them.
 
         Returns:
             A `Reading`, or a list of them.
@@ -115,17 +120,35 @@ class Predictor:
             return self.read([images])[0]
         return self.read(images)
 
-    def read(self, images: Sequence[np.ndarray]) -> list[Reading]:
-        """Reads several images; see `__call__`."""
-        pixels = [grey(image) for image in images]
+    def read(
+        self, images: Sequence[np.ndarray], tissue: Sequence[Sequence[View]] = ()
+    ) -> list[Reading]:
+        """Reads several images; see `__call__`.
+
+        Args:
+            images: as there.
+            tissue: of each image the regions of tissue, where they are known.
+        """
+        frames = [grey(image) for image in images]
+        known = tissue or [()] * len(frames)
+        crop = self.config.inference.crop
+        found = [views.find(*each, crop) for each in zip(frames, known, strict=True)]
+        said = iter(
+            self._said([v.of(f) for f, parts in zip(frames, found, strict=True) for v in parts])
+        )
         largest = self.config.inference.largest
-        readings = []
+        return [
+            _reading(frame.shape, parts, [next(said) for _ in parts], largest)
+            for frame, parts in zip(frames, found, strict=True)
+        ]
+
+    def _said(self, pixels: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Mask (S, S) and classes (3,) of each picture."""
         for start, size in _batches(len(pixels)):
             part = pixels[start : start + size]
             masks, classes = self._predict(part, size)
-            for image, mask, probabilities in zip(part, masks, classes, strict=False):
-                readings.append(_reading(image.shape, mask, probabilities, largest))
-        return readings
+            for _, mask, probabilities in zip(part, masks, classes, strict=False):
+                yield mask, probabilities
 
     def _predict(self, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
         """Masks (size, S, S) and classes (size, 3), those of the padding last."""
@@ -172,10 +195,19 @@ def _batches(count: int) -> list[tuple[int, int]]:
 
 
 def _reading(
-    shape: tuple[int, ...], mask: np.ndarray, classes: np.ndarray, largest: int
+    shape: tuple[int, ...],
+    parts: Sequence[View],
+    said: Sequence[tuple[np.ndarray, np.ndarray]],
+    largest: int,
 ) -> Reading:
-    """Undoes the resizing; keeps so many parts of the mask, 0: all."""
-    probability = np.clip(resize(mask, shape[0], shape[1]), 0, 1)
+    """Puts what was said of each view into the frame; keeps so many parts of the mask, 0: all."""
+    probability = np.zeros(shape, np.float32)
+    for view, (mask, _) in zip(parts, said, strict=True):
+        height, width = view.bottom - view.top, view.right - view.left
+        within = np.clip(resize(mask, height, width), 0, 1)
+        view.of(probability)[:] = np.maximum(view.of(probability), within)
     inside = components.largest(probability >= 0.5, largest)
     boxes = tuple(box for box, _ in lesions.find(inside))
-    return Reading(inside, probability, classes, boxes)
+    classes = [each for _, each in said]
+    spokesman = views.most_suspicious(classes)
+    return Reading(inside, probability, classes[spokesman], boxes, tuple(parts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -47,6 +48,7 @@ def head(predictor: Predictor) -> dict[str, Any]:
             "threshold": round(float(calibration.threshold), 6),
             "temperature": round(float(calibration.temperature), 6),
             "largest": config.inference.largest,
+            "crop": config.inference.crop,
         },
         "conventions": _conventions(),
     }
@@ -80,6 +82,7 @@ def image(
         "lesions": [
             _lesion(box, part, frame.spacing_of(box)) for box, part in lesions.find(reading.mask)
         ],
+        "views": [dataclasses.asdict(view) for view in reading.views],
         "mask": saved.get("mask"),
         "overlay": saved.get("overlay"),
     }

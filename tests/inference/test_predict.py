@@ -73,10 +73,10 @@ def lesion_everywhere(monkeypatch):
 
     real = predictor._reading
 
-    def reading(shape, mask, classes, largest):
-        mask = np.zeros_like(mask)
+    def reading(shape, parts, said, largest):
+        mask = np.zeros_like(said[0][0])
         mask[4:8, 4:12] = 1
-        return real(shape, mask, classes, largest)
+        return real(shape, parts, [(mask, classes) for _, classes in said], largest)
 
     monkeypatch.setattr(predictor, "_reading", reading)
 

@@ -40,10 +40,9 @@ def read(content: bytes) -> Iterator[Frame]:
             number = index + 1 if count > 1 else 0
             levels = grey(_shown(pixels, dataset, index))
             size = spacing.of(dataset, index)
-            if size is not None:  # of the whole picture
-                yield Frame(number, levels, size, uids)
-            else:
-                yield Frame(number, levels, spacing.common(regions), uids, regions)
+            measured = regions if size is None else ()  # it is of the whole picture
+            size = size or spacing.common(regions)
+            yield Frame(number, levels, size, uids, measured, spacing.tissue(dataset))
     except UserError:
         raise
     except Exception as error:  # of the many libraries that decode

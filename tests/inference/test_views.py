@@ -1,0 +1,121 @@
+"""The picture inside the frame: found, read by itself, and put back where it lies."""
+
+import cv2
+import numpy as np
+import pytest
+
+import busjax
+from busjax.data.readers.phantom import PhantomSource
+from busjax.inference import views
+from busjax.inference.views import View, find
+
+SOURCE = PhantomSource(6, 0, 200)
+
+
+def framed(*pictures, height=300, width=400, gap=24, left=60, top=50):
+    """A scanner's frame: black, with the pictures side by side, letters, a ruler and a wedge."""
+    frame = np.zeros((height, width * len(pictures)), np.uint8)
+    frame[:] = 2  # a screen is not quite black
+    places = []
+    for index, picture in enumerate(pictures):
+        h, w = picture.shape
+        x = left + index * (w + gap)
+        frame[top : top + h, x : x + w] = picture
+        places.append(View(x, top, x + w, top + h))
+    cv2.putText(frame, "BREAST L 12 MHz", (5, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
+    frame[top : top + 200 : 20, 30:38] = 220  # a ruler
+    frame[top : top + 120, 8:16] = np.linspace(255, 0, 120).astype(np.uint8)[:, None]
+    return frame, places
+
+
+def close(found, wanted, tolerance=6):
+    ends = [(v.left, v.top, v.right, v.bottom) for v in found]
+    return np.abs(np.array(ends) - [(v.left, v.top, v.right, v.bottom) for v in wanted]).max() <= (
+        tolerance
+    )
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_the_scan_is_found_in_a_frame(index):
+    frame, wanted = framed(SOURCE[index].image)
+    found = find(frame, (), "scan")
+    assert len(found) == 1
+    assert close(found, wanted)
+
+
+def test_two_views_are_found():
+    frame, wanted = framed(SOURCE[0].image, SOURCE[1].image)
+    found = find(frame, (), "scan")
+    assert len(found) == 2
+    assert close(found, wanted)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_a_picture_without_a_border_is_the_frame(index):
+    pixels = SOURCE[index].image
+    assert find(pixels, (), "scan") == (View(0, 0, 200, 200),)
+
+
+@pytest.mark.parametrize("value", [0, 255])
+def test_an_even_frame_is_read_whole(value):
+    assert find(np.full((60, 80), value, np.uint8), (), "scan") == (View(0, 0, 80, 60),)
+
+
+@pytest.mark.parametrize(
+    ("regions", "crop", "expected"),
+    [
+        ([], "regions", [View(0, 0, 80, 60)]),
+        ([View(10, 5, 70, 50)], "none", [View(0, 0, 80, 60)]),
+        ([View(10, 5, 70, 50)], "regions", [View(10, 5, 70, 50)]),
+        ([View(10, 5, 70, 50)], "scan", [View(10, 5, 70, 50)]),
+        ([View(-5, 5, 200, 50)], "regions", [View(0, 5, 80, 50)]),  # beyond the frame
+        ([View(10, 5, 12, 7)], "regions", [View(0, 0, 80, 60)]),  # too small to be a picture
+        ([View(40, 0, 80, 60), View(0, 0, 40, 60)], "regions",
+         [View(0, 0, 40, 60), View(40, 0, 80, 60)]),  # from the left to the right
+        ([View(0, 0, 80, 50), View(20, 10, 60, 40)], "regions", [View(0, 0, 80, 50)]),  # one inside
+    ],
+)  # fmt: skip
+def test_regions(regions, crop, expected):
+    assert find(np.full((60, 80), 99, np.uint8), regions, crop) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "index"),
+    [
+        ([[0.1, 0.1, 0.8], [0.5, 0.2, 0.3]], 1),  # one with a lesion
+        ([[0.6, 0.3, 0.1], [0.5, 0.4, 0.1]], 1),  # the more malignant one
+        ([[0.1, 0.0, 0.9], [0.2, 0.1, 0.7]], 1),  # the less normal one
+    ],
+)
+def test_the_most_suspicious_view_speaks(probabilities, index):
+    assert views.most_suspicious([np.array(each) for each in probabilities]) == index
+
+
+def test_a_view_is_read_as_the_picture_alone_and_put_back(run_folder):
+    frame, (place,) = framed(SOURCE[0].image)
+    predictor = busjax.load(run_folder)
+    alone = predictor(SOURCE[0].image)
+    (reading,) = predictor.read([frame], [[place]])
+    np.testing.assert_array_equal(place.of(reading.mask_probability), alone.mask_probability)
+    np.testing.assert_array_equal(reading.class_probabilities, alone.class_probabilities)
+    outside = reading.mask_probability.copy()
+    place.of(outside)[:] = 0
+    assert not outside.any()
+    assert reading.views == (place,)
+    for box, inner in zip(reading.boxes, alone.boxes, strict=True):
+        assert (box.left, box.top) == (inner.left + place.left, inner.top + place.top)
+
+
+def test_each_of_two_views_is_read_by_itself(run_folder):
+    frame, places = framed(SOURCE[0].image, SOURCE[1].image)
+    predictor = busjax.load(run_folder)
+    alone = predictor([SOURCE[0].image, SOURCE[1].image])
+    (reading,) = predictor.read([frame], [places])
+    for place, one in zip(places, alone, strict=True):
+        np.testing.assert_allclose(
+            place.of(reading.mask_probability), one.mask_probability, atol=1e-6
+        )
+    spoken = views.most_suspicious([one.class_probabilities for one in alone])
+    np.testing.assert_allclose(
+        reading.class_probabilities, alone[spoken].class_probabilities, atol=1e-6
+    )
