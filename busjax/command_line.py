@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from busjax import variants
-from busjax.config import Config
+from busjax.config import FIELDS, Config
 from busjax.config.section import Section
 from busjax.errors import UserError, tell
 
@@ -73,17 +74,28 @@ def take_config(
         config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
         rest = values(argv, known_only=True)[1:]
         return settings(config), rest
+    except flags.IllegalFlagValueError as error:
+        raise UserError(_illegal(str(error))) from error
     except flags.Error as error:
         raise UserError(f"{error} (see --help)") from error
     except (AttributeError, KeyError) as error:
         # ml_collections quotes the field that it lacks, and then the closest one.
         quoted = str(error).replace("\\n", " ").replace("\\'", "").strip("\"'")
+        quoted = quoted.replace(" Did you mean", ": did you mean")
         raise UserError(f"the configuration has no such field: {quoted} (see --help)") from error
     except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
         text = " ".join(str(error).split())
         raise UserError(
             f"the configuration cannot be used: {type(error).__name__}: {text}"
         ) from error
+
+
+def _illegal(said: str) -> str:
+    """A value of another type, told as one that is out of its range is."""
+    match = re.match(r"flag --config\.([\w.]+)=(.*?): ", said)
+    if match is None or match[1] not in FIELDS:
+        return f"{said} (see --help)"
+    return f"config.{match[1]}={match[2]!r} must be {FIELDS[match[1]]}"
 
 
 def _without_name(words: Sequence[str]) -> tuple[str | None, list[str]]:

@@ -35,7 +35,9 @@ COMMANDS = {
     "evaluate": Command("main", "evaluate a run, also on other images", "evaluate", True),
     "crossval": Command("main", "train and evaluate a network on every fold", "crossval", True),
     "predict": Command("inference.predict", "read images with a trained network", is_tuned=True),
-    "export": Command("inference.export.__main__", "write a trained network as StableHLO or ONNX"),
+    "export": Command(
+        "inference.export.__main__", "hand a trained network over, or write it as StableHLO or ONNX"
+    ),
     "audit": Command("data.audit.__main__", "find duplicates and contradictions in a folder"),
     "compare": Command("evaluation.compare.__main__", "runs and cross-validations side by side"),
     "report": Command("evaluation.report.__main__", "draw the page of a run again"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import sys
+
+_NO_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 
 AGAIN = 75
 """Exit code after which the same command, started again, goes on (EX_TEMPFAIL of sysexits.h)."""
@@ -25,7 +28,13 @@ class Preempted(BaseException):
 
 def in_one_line(error: object) -> str:
     """What an error says, in one line, without the addresses of objects that libraries print."""
-    text = re.sub(r" ?<[^<>]* object at 0x[0-9a-f]+>", "", str(error))
+    said = str(error)
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        # Not the name of the file beside it that is renamed once it is whole.
+        name = re.sub(r"/\.([^/]+)\.\w{8}$", r"/\1", str(error.filename))
+        what = "a part of its path is a file" if error.errno in _NO_FOLDER else error.strerror
+        said = f"'{name}' cannot be used: {what}"
+    text = re.sub(r" ?<[^<>]* object at 0x[0-9a-f]+>", "", said)
     return " ".join(text.split())
 
 

@@ -99,10 +99,14 @@ def _parse(arguments: Sequence[str], mode: str | None) -> tuple[Config, Namespac
     parser = _parser(mode)
     if {"-h", "--help"} & set(arguments):
         add_config(parser)
+        if mode == "evaluate":
+            parser.usage = f"{parser.prog} --workdir=RUN [--config.FIELD=VALUE ...] [OPTION ...]"
         parser.parse_args(["--help"])
     config, words = take_config(arguments, _saved(arguments, mode))
     options = parser.parse_args(words)
     if config is None:
+        if options.mode == "evaluate":
+            raise UserError("no run: give its folder, such as --workdir=runs/unetpp")
         raise UserError("no configuration: give one, such as --config=unetpp")
     return config, options
 

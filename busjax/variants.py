@@ -46,6 +46,8 @@ def variant(name: str) -> Any:
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    if not hasattr(module, "get_config"):
+        raise UserError(f"--config={path} has no function get_config()")
     return module.get_config(*([argument] if colon else []))
 
 

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +13,17 @@ from busjax import command_line, commands
 from busjax.config import FIELDS
 from busjax.errors import UserError
 
+ROOT = Path(__file__).parent.parent
 SLOW = ("jax", "flax", "orbax", "grain", "matplotlib", "cv2")
 
 
 def run(*words):
     return subprocess.run(
-        [sys.executable, "-m", "busjax", *words], capture_output=True, text=True, check=False
+        [sys.executable, "-m", "busjax", *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
@@ -81,13 +87,41 @@ def test_the_version():
         (["evaluate", "--workdir=nowhere"], "nowhere holds no run"),
         (["predict", "x.png"], "the following arguments are required: --workdir/--network, --out"),
         (["export", "--workdir=x", "--format=zip"], "argument --format: invalid choice: 'zip'"),
+        (["evaluate"], "no run: give its folder, such as --workdir=runs/unetpp"),
+        (
+            ["export", "--workdir=x", "--format=onnx", "--dtype=float16"],
+            "--dtype and --licence are for --format=folder (see busjax export --help)",
+        ),
+        (
+            [
+                "show",
+                "--config=unet",
+                "--quick",
+                "--batch=setup.py/b.png",
+                "--config.data.source=phantom",
+                "--config.data.phantom_count=40",
+                "--config.data.image_size=16",
+            ],
+            f"'{ROOT}/setup.py/b.png' cannot be used: a part of its path is a file",
+        ),
+        (
+            ["train", "--config=tests/small.py"],
+            "--config=tests/small.py has no function get_config()",
+        ),
+        (
+            ["train", "--config=unet", "--config.model.width=wide"],
+            "config.model.width='wide' must be a whole number, 1 or more",
+        ),
+        (
+            ["train", "--config=unet", "--config.modle.width=4"],
+            'the configuration has no such field: modle: did you mean "model"',
+        ),
         (["report"], "the following arguments are required: run (see busjax report --help)"),
     ],
 )
 def test_one_clear_line(words, message):
     done = run(*words)
     assert done.returncode == 1
-    assert done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"busjax: {message}")
 

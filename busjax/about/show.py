@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if config is None:
             raise UserError("no configuration: give one, such as --config=unetpp")
         _show(config, options)
-    except UserError as error:
+    except (UserError, OSError) as error:
         return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped", file=sys.stderr)

@@ -36,6 +36,8 @@ def decode(content: bytes) -> np.ndarray:
 
 def from_pillow(image: Image.Image) -> np.ndarray:
     """Returns the grey levels of a picture of any mode, as `decode`."""
+    if image.mode == "F":
+        return _of_floats(np.asarray(image))
     if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
         return np.asarray(image).astype(np.uint16)
     return _luma(image)
@@ -89,6 +91,13 @@ def _as_uint8(image: np.ndarray) -> np.ndarray:
             "give uint8 or uint16"
         )
     return np.round(image * 255).astype(np.uint8)
+
+
+def _of_floats(pixels: np.ndarray) -> np.ndarray:
+    """Floats in [0, 1] as uint8; ValueError, which is one of `UNDECODABLE`, where they are not."""
+    if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
+        raise ValueError("its floats are not all in [0, 1]: save it with 8 or 16 bits")
+    return np.round(pixels * 255).astype(np.uint8)
 
 
 def _luma(image: Image.Image) -> np.ndarray:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import urllib.parse
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 import cv2
@@ -18,10 +19,12 @@ from busjax.inference import predictions_page, record
 from busjax.inference.frame import Frame
 from busjax.inference.images import File
 from busjax.inference.predictions_page import Case
+from busjax.runs import lock
 
 if TYPE_CHECKING:
     from busjax.inference.predictor import Predictor, Reading
 
+_SILENT = 60  # seconds after which another machine's prediction counts as dead
 _COLOUR = (255, 159, 28)  # of the outlines, as on the pages
 
 
@@ -70,6 +73,10 @@ class Folder:
         """Keeps the name of a file that could not be read."""
         self._unreadable.append({"file": str(file.path), "reason": reason})
 
+    def complete(self) -> None:
+        """Notes that every file was read, or named as one that could not be."""
+        self._about["complete"] = True
+
     def close(self) -> None:
         """Writes predictions.json and the pages of all that was added."""
         self._write("predictions.json", self._json())
@@ -106,11 +113,28 @@ class Folder:
             raise UserError(f"'{path}' cannot be written: {error.strerror or error}") from error
 
 
+@contextlib.contextmanager
+def reserved(path: epath.Path, overwrite: bool) -> Iterator[None]:
+    """Keeps other predictions out of a folder, which is made, for as long as the block lasts.
+
+    Raises:
+        UserError: it cannot be made, another prediction writes into it, or it holds files.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out={path} cannot be made: {error.strerror or error}") from error
+    with lock.held(path, _SILENT):
+        check_free(path, overwrite)
+        yield
+
+
 def check_free(path: epath.Path, overwrite: bool) -> None:
     """Raises a UserError where a folder holds anything, unless it may be overwritten."""
     if path.exists() and not path.is_dir():
         raise UserError(f"--out={path} is a file: give a folder")
-    if not overwrite and path.is_dir() and any(path.iterdir()):
+    inside = [entry for entry in path.iterdir() if entry.name != lock.FILE] if path.is_dir() else []
+    if inside and not overwrite:
         raise UserError(f"--out={path} holds files already: give another folder, or --overwrite")
 
 

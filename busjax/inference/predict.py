@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from busjax.inference.folder import Folder
     from busjax.inference.frame import Frame
     from busjax.inference.images import File
+    from busjax.inference.predictor import Predictor
 
 UNREADABLE = 3
 """Exit code where some files could not be read, and all others were."""
@@ -54,7 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         return tell(error)
     except (_Stopped, KeyboardInterrupt):
-        print("busjax: stopped; what was written is whole", file=sys.stderr)
+        print(
+            "busjax: stopped before all files were read; what was written is marked as incomplete",
+            file=sys.stderr,
+        )
         return 130
 
 
@@ -100,12 +104,22 @@ def _predict(options: argparse.Namespace) -> int:
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     out = files.locate(options.out)
     folder.check_free(out, options.overwrite)
-    inputs = images.collect([files.locate(path) for path in options.images], without=out)
+    given_paths = [files.locate(path) for path in options.images]
+    if out in given_paths:
+        raise UserError(f"--out={out} is the folder of the images: give another one")
+    inputs = images.collect(given_paths, without=out)
     given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
     from busjax.inference.predictor import load
 
     predictor = load(*options.workdir, **given)
-    results = folder.Folder(out, options.save, predictor)
+    with folder.reserved(out, options.overwrite):
+        unreadable = _read(inputs, predictor, folder.Folder(out, options.save, predictor))
+    print(f"{len(inputs) - len(unreadable)} of {len(inputs)} files read: {out / 'index.html'}")
+    return UNREADABLE if unreadable else 0
+
+
+def _read(inputs: list[File], predictor: Predictor, results: Folder) -> list[File]:
+    """Reads all files into the folder; returns those that could not be read."""
     unreadable: list[File] = []
     try:
         with _interrupts_heard() as heard:
@@ -117,10 +131,10 @@ def _predict(options: argparse.Namespace) -> int:
                     if heard:
                         raise _Stopped
                     results.add(file, frame, reading)
+        results.complete()
     finally:
         results.close()
-    print(f"{len(inputs) - len(unreadable)} of {len(inputs)} files read: {out / 'index.html'}")
-    return UNREADABLE if unreadable else 0
+    return unreadable
 
 
 @contextlib.contextmanager

@@ -33,6 +33,7 @@ def head(predictor: Predictor) -> dict[str, Any]:
         "schema_version": VERSION,
         "busjax": metadata.version("busjax"),
         "date": _today(),
+        "complete": False,  # until the last file was read
         "note": NOTE,
         "model": {
             "name": config.name,

@@ -9,7 +9,7 @@ from busjax.errors import UserError
 from busjax.files import PathLike, locate
 from busjax.networks import of_run, packaged, portable
 from busjax.networks.trained import Trained, TrainedOn
-from busjax.runs import configuration
+from busjax.runs import checksums, configuration
 
 
 def find(place: PathLike) -> epath.Path:
@@ -44,7 +44,10 @@ def open_network(place: PathLike, config: Config | None = None) -> Trained:
 
 def settings(place: PathLike) -> Config:
     """What a network was trained with; raises as `open_network`."""
-    return configuration.read(find(place))
+    folder = find(place)
+    if portable.exists(folder) and checksums.exist(folder):
+        portable.check_whole(folder)
+    return configuration.read(folder)
 
 
 def trained_on(place: PathLike) -> TrainedOn:

@@ -82,6 +82,12 @@ def write(
     checksums.write(folder)
 
 
+def check_whole(folder: epath.Path) -> None:
+    """Raises a UserError where a file of the network is missing or was changed."""
+    if damage := checksums.damage(folder):
+        raise UserError(f"the network in {folder} is damaged: {damage}; copy it again")
+
+
 def read(folder: epath.Path, config: Config | None = None) -> Trained:
     """Reads a network that was handed over.
 
@@ -92,8 +98,7 @@ def read(folder: epath.Path, config: Config | None = None) -> Trained:
     Raises:
         UserError: a file is missing or was changed; a later version; another network.
     """
-    if damage := checksums.damage(folder):
-        raise UserError(f"the network in {folder} is damaged: {damage}; copy it again")
+    check_whole(folder)
     told = content(folder)
     own = configuration.read(folder)
     if config is not None:

@@ -47,7 +47,13 @@ def as_saved(workdir: PathLike) -> dict[str, Any]:
     try:
         if not path.exists() and handed_over.exists():
             path = handed_over
-            return flatten(json.loads(path.read_text(encoding="utf-8"))["config"])
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if "format" not in content:
+                raise UserError(
+                    f"{workdir} holds an export for other programs: give the run, or one that "
+                    "busjax export --format=folder wrote"
+                )
+            return flatten(content["config"])
         return flatten(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{workdir} holds no run: {path} cannot be read") from error

@@ -14,12 +14,14 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 import busjax
 from busjax.data import splits
 from busjax.inference import folder, predict, predictions_page, record
 from busjax.networks import places
+from busjax.runs import lock
 from tests.inference.test_images import write_dicom
 
 ROOT = Path(__file__).parent.parent.parent
@@ -353,11 +355,46 @@ def test_ctrl_c_leaves_whole_files(run_folder, tmp_path):
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert told.splitlines()[-1] == "busjax: stopped; what was written is whole"
+    assert told.splitlines()[-1].startswith("busjax: stopped before all files were read")
     written = pngs(out / "masks")
     assert 20 <= len(written) < 400
     for name in written:
         Image.open(out / "masks" / f"{name}.png").load()
     names = [entry["name"] for entry in content(out)["images"]]
     assert names == written
-    assert (out / "index.html").read_text().count("<article") == len(names)
+    assert not content(out)["complete"]
+    page = (out / "index.html").read_text()
+    assert page.count("<article") == len(names)
+    assert "Stopped before all files were read" in page
+
+
+def test_two_predictions_do_not_mix(run_folder, inputs, tmp_path, capsys):
+    """One that finds another one at work is refused, even before that has written anything."""
+    out = epath.Path(tmp_path / "out")
+    with folder.reserved(out, overwrite=False):
+        assert run(run_folder, inputs, f"--out={out}", "--overwrite") == 1
+        assert str(out) in capsys.readouterr().err
+        assert run(run_folder, inputs, f"--out={out}") == 1
+    assert not (out / "predictions.json").exists()
+    assert run(run_folder, inputs, f"--out={out}") == 0
+    assert content(out)["complete"]
+    assert not (out / lock.FILE).exists()
+    assert "Stopped" not in (out / "index.html").read_text()
+
+
+def test_the_folder_of_the_images_is_no_place_for_results(run_folder, inputs, capsys):
+    assert run(run_folder, inputs, f"--out={inputs}", "--overwrite") == 1
+    assert "is the folder of the images" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("value", [np.nan, 300.0, -0.5])
+def test_floats_without_a_range_are_named(run_folder, tmp_path, value):
+    (tmp_path / "in").mkdir()
+    pixels = np.full((20, 30), 0.5, np.float32)
+    Image.fromarray(pixels).save(tmp_path / "in/sound.tif")
+    pixels[3, 4] = value
+    Image.fromarray(pixels).save(tmp_path / "in/odd.tif")
+    out = tmp_path / "out"
+    assert run(run_folder, tmp_path / "in", f"--out={out}") == 3
+    assert [entry["name"] for entry in content(out)["images"]] == ["sound"]
+    assert "not all in [0, 1]" in content(out)["unreadable"][0]["reason"]

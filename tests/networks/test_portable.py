@@ -142,6 +142,8 @@ def test_it_serves_wherever_a_run_does(run_folder, handed, tmp_path, images):
     np.testing.assert_allclose(both.mask_probability, alone.mask_probability, atol=1e-6)
     assert export([f"--network={handed}", "--format=stablehlo", f"--out={tmp_path}"]) == 0
     assert (tmp_path / "model.stablehlo").is_file()
+    with pytest.raises(UserError, match="holds an export for other programs: give the run"):
+        busjax.load(tmp_path)
     again = tmp_path / "again"
     assert export([f"--network={handed}", "--format=folder", f"--out={again}"]) == 0
     one, two = (json.loads((path / "model.json").read_text()) for path in (handed, again))
@@ -193,6 +195,14 @@ def test_another_network_is_refused(run_folder, handed):
     asked = configuration.read(run_folder).but(model={"width": 8})
     with pytest.raises(UserError, match=r"another one: config\.model\.width is 4 there and 8 here"):
         places.open_network(handed, asked)
+
+
+def test_a_path_through_a_file_is_told_in_a_line(run_folder, handed, capsys):
+    for kind in ("folder", "stablehlo"):
+        out = handed / "model.json" / "x"
+        assert export([f"--workdir={run_folder}", f"--format={kind}", f"--out={out}"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "a part of its path is a file" in line
 
 
 def test_a_later_version_is_refused(copy):

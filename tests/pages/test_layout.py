@@ -49,7 +49,8 @@ def comparison(runs, out):
 
 def predictions():
     origin = {"source": "busi", "description": "BUSI: 780 images"}
-    facts = {"model": {"trained_on": origin, "name": "unetpp", "step": 12}, "note": NOTE}
+    model = {"trained_on": origin, "name": "unetpp", "step": 12}
+    facts = {"model": model, "note": NOTE, "complete": False}
     lesion = {"longest_diameter_mm": 12.25, "shortest_diameter_mm": 8.0}
     entries = [
         {"name": name, "class": "malignant", "lesions": [lesion] * 5,

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--licence", default="", metavar="TEXT", help="of the weights of a folder [not stated]"
     )
     options = parser.parse_args(arguments)
+    if options.format != "folder" and (options.dtype != "float32" or options.licence):
+        parser.error("--dtype and --licence are for --format=folder")
     # JAX comes in when all that can be told without it has been told.
     from absl import logging
 
@@ -56,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             path, difference = export_folder(options.workdir, out, options.dtype, options.licence)
         else:
             path, difference = export(options.workdir, options.format, out)
-    except UserError as error:
+    except (UserError, OSError) as error:
         return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped; nothing was exported", file=sys.stderr)

@@ -263,7 +263,7 @@ def test_very_many_bad_files_are_counted(folder):
 def test_no_busi_folder(tmp_path):
     with pytest.raises(UserError, match="no BUSI folder: expected the folders benign, malignant"):
         BusiSource(tmp_path, "error")
-    with pytest.raises(UserError, match="no BUSI folder"):
+    with pytest.raises(UserError, match="does not exist"):
         BusiSource(tmp_path / "absent", "skip")
 
 
