@@ -7,10 +7,12 @@ import io
 import re
 import warnings
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from etils import epath
 from PIL import Image, ImageSequence
 
+from busjax import files
 from busjax.data.pixels import UNDECODABLE, from_pillow, to_uint8
 from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom
@@ -94,6 +96,9 @@ def read(path: epath.Path) -> Iterator[Frame]:
     Raises:
         UserError: it cannot be read, with the reason.
     """
+    # A pipe, which epath takes for a file, would be waited for.
+    if not files.is_remote(path) and not Path(path).is_file():
+        raise UserError("it is no regular file")
     try:
         content = path.read_bytes()
         if content[128:132] == _MAGIC or path.suffix.lower() in (".dcm", ".dicom"):

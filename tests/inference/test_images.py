@@ -1,6 +1,7 @@
 """Files of every kind: formats, modes, frames, sizes of pixels, and what cannot be read."""
 
 import io
+import os
 
 import numpy as np
 import pydicom
@@ -169,6 +170,12 @@ def test_a_lesion_has_the_scale_of_its_own_region(tmp_path, box, spacing):
 def test_sizes_that_are_none(tmp_path, given):
     path = write_dicom(tmp_path / "a.dcm", GREY, PixelSpacing=given)
     assert read(path)[0].spacing is None
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(UserError, match="no regular file"):
+        read(tmp_path / "pipe.png")
 
 
 def test_dicom_without_pixels(tmp_path):
