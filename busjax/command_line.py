@@ -43,6 +43,27 @@ class Parser(argparse.ArgumentParser):
         self.exit(tell(f"{message} (see {self.prog} --help)"))
 
 
+def parse(
+    parser: Parser,
+    words: Sequence[str],
+    saved: ConfigDict | None = None,
+    needed: str = "--config=NAME",
+) -> tuple[Config | None, argparse.Namespace]:
+    """The settings and the options of a command line; its help describes every field.
+
+    Args:
+        parser: of the options.
+        words: and
+        saved: as for `take_config`, whose errors are raised.
+        needed: what the help says that the command cannot do without.
+    """
+    if {"-h", "--help"} & set(words):
+        _add_config(parser, needed)
+        parser.parse_args(["--help"])
+    config, rest = take_config(words, saved)
+    return config, parser.parse_args(rest)
+
+
 def take_config(
     words: Sequence[str], saved: ConfigDict | None = None
 ) -> tuple[Config | None, list[str]]:
@@ -84,10 +105,8 @@ def take_config(
         quoted = quoted.replace(" Did you mean", ": did you mean")
         raise UserError(f"the configuration has no such field: {quoted} (see --help)") from error
     except (TypeError, ValueError, SyntaxError, ImportError, OSError) as error:
-        text = " ".join(str(error).split())
-        raise UserError(
-            f"the configuration cannot be used: {type(error).__name__}: {text}"
-        ) from error
+        kind = type(error).__name__
+        raise UserError(f"the configuration cannot be used: {kind}: {error}") from error
 
 
 def _illegal(said: str) -> str:
@@ -110,14 +129,14 @@ def _without_name(words: Sequence[str]) -> tuple[str | None, list[str]]:
     return name, others
 
 
-def add_config(parser: argparse.ArgumentParser) -> None:
+def _add_config(parser: argparse.ArgumentParser, needed: str) -> None:
     """Describes --config and every field in the help of a command; `take_config` reads them."""
     names = ", ".join(variants.names())
     parser.add_argument(
         "--config", metavar="NAME", help=f"the configuration: {names}, or a file with get_config()"
     )
     parser.add_argument("--config.FIELD", metavar="VALUE", help="another value of a field, below")
-    parser.usage = f"{parser.prog} --config=NAME [--config.FIELD=VALUE ...] [OPTION ...]"
+    parser.usage = f"{parser.prog} {needed} [--config.FIELD=VALUE ...] [OPTION ...]"
     sections: list[type[Section]] = [Config, *Config.sections().values()]
     for section in sections:
         _add_fields(parser, section)

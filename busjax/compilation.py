@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import filelock
 import jax
@@ -51,6 +53,12 @@ def keep() -> None:
     jax.config.update(
         "jax_persistent_cache_enable_xla_caches", "xla_gpu_per_fusion_autotune_cache_dir"
     )
+
+
+def flops(function: Callable[..., Any], *shapes: Any) -> float:
+    """Floating-point operations of a function of arrays of these shapes, as XLA counts them."""
+    analysis: Any = jax.jit(function).lower(*shapes).cost_analysis() or {}
+    return float(analysis["flops"])
 
 
 def _hangs() -> bool:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from busjax import files, waiting
 from busjax.allocator import restart_tuned
-from busjax.command_line import Parser, add_config, take_config
+from busjax.command_line import Parser, parse
 from busjax.config import Config
 from busjax.errors import AGAIN, Preempted, UserError, tell
 
@@ -58,7 +58,7 @@ def main(arguments: Sequence[str], mode: str | None = None) -> None:
 
 
 def _parser(mode: str | None) -> Parser:
-    about = MODES[mode or "train"] if mode else "Trains, evaluates, cross-validates, by --mode."
+    about = MODES[mode] if mode else "Trains, evaluates, cross-validates, by --mode."
     parser = Parser(f"busjax {mode}" if mode else "python -m busjax.main", about)
     names = ("--workdir", "--network") if mode == "evaluate" else ("--workdir",)
     text = "folder of the run [runs/<name of the config>]"
@@ -97,13 +97,8 @@ def _parser(mode: str | None) -> Parser:
 
 def _parse(arguments: Sequence[str], mode: str | None) -> tuple[Config, Namespace]:
     parser = _parser(mode)
-    if {"-h", "--help"} & set(arguments):
-        add_config(parser)
-        if mode == "evaluate":
-            parser.usage = f"{parser.prog} --workdir=RUN [--config.FIELD=VALUE ...] [OPTION ...]"
-        parser.parse_args(["--help"])
-    config, words = take_config(arguments, _saved(arguments, mode))
-    options = parser.parse_args(words)
+    needed = "--workdir=RUN" if mode == "evaluate" else "--config=NAME"
+    config, options = parse(parser, arguments, _saved(arguments, mode), needed)
     if config is None:
         if options.mode == "evaluate":
             raise UserError("no run: give its folder, such as --workdir=runs/unetpp")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +10,7 @@ import jax.numpy as jnp
 from busjax import compilation, ops
 from busjax.config import Config
 from busjax.models import architectures
+from busjax.models.network import count_parameters
 from busjax.training.compiled import drawing
 from busjax.training.program import Program
 
@@ -60,19 +58,12 @@ def of_network(config: Config) -> Cost:
     variables = jax.eval_shape(drawing(model, size), jax.ShapeDtypeStruct((), jnp.uint32))
     network = architectures.build(model.but(ops="reference", dtype="float32"))
     image = jax.ShapeDtypeStruct((1, size, size, model.image_channels), jnp.float32)
-    chosen = next(name for name in ops.OPS if ops.select(model.ops) is ops.OPS[name])
     return Cost(
-        {name: _count(tree) for name, tree in variables["params"].items()},
-        flops(lambda variables, image: network.apply(variables, image), variables, image),
+        {name: count_parameters(tree) for name, tree in variables["params"].items()},
+        compilation.flops(network.apply, variables, image),
         architectures.activation_dtype(model.dtype).name,
-        chosen,
+        ops.chosen(model.ops),
     )
-
-
-def flops(function: Callable[..., Any], *shapes: Any) -> float:
-    """Floating-point operations of a function of arrays of these shapes, as XLA counts them."""
-    analysis: Any = jax.jit(function).lower(*shapes).cost_analysis()
-    return float(analysis["flops"])
 
 
 def of_train_step(config: Config) -> StepMemory:
@@ -83,15 +74,5 @@ def of_train_step(config: Config) -> StepMemory:
     """
     compilation.keep()
     program = Program(config, 1000)
-    state = sum(math.prod(x.shape) * x.dtype.itemsize for x in _leaves(program.abstract_state()))
-    analysis = program.train_memory()
-    devices = program.mesh.size
-    return StepMemory(state, analysis, devices)
-
-
-def _leaves(tree: Any) -> list[Any]:
-    return [leaf for leaf in jax.tree.leaves(tree) if hasattr(leaf, "shape")]
-
-
-def _count(tree: Any) -> int:
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(tree))
+    state = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(program.abstract_state()))
+    return StepMemory(state, program.train_memory(), program.mesh.size)

@@ -46,7 +46,6 @@ def gather() -> dict[str, Any]:
     from busjax.ops import hardware
 
     devices = jax.local_devices()
-    chosen = next(name for name in ops.OPS if ops.select("auto") is ops.OPS[name])
     fast = hardware.has_fast_bfloat16()
     return {
         "busjax": metadata.version("busjax"),
@@ -59,7 +58,10 @@ def gather() -> dict[str, Any]:
         "cores": processor.cores(),
         "devices": [_kind(device) for device in devices],
         "dtype": {"auto": "bfloat16" if fast else "float32", "reason": _reason(fast)},
-        "ops": {"auto": chosen, "reason": f"JAX runs on the {devices[0].platform.upper()}"},
+        "ops": {
+            "auto": ops.chosen("auto"),
+            "reason": f"JAX runs on the {devices[0].platform.upper()}",
+        },
         "cache": _cache(),
         "networks": packaged.names(),
         "configurations": {name: _summary(name) for name in variants.names()},
@@ -111,9 +113,11 @@ def _version(package: str) -> str | None:
 def _reason(fast: bool) -> str:
     import jax
 
+    from busjax.ops import hardware
+
     if jax.default_backend() != "cpu":
         return "the device multiplies bfloat16 in hardware"
-    units = sorted({"amx_bf16", "avx512_bf16"} & processor.flags())
+    units = sorted(hardware.BFLOAT16_UNITS & processor.flags())
     has = f"has {' and '.join(units)}" if fast else "has no units for bfloat16"
     return f"the processor {has}"
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from busjax import files
-from busjax.command_line import Parser, add_config, take_config
+from busjax.command_line import Parser, parse
 from busjax.config import Config
 from busjax.errors import UserError, tell
 
@@ -25,13 +25,8 @@ _MEGA = 1e6
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prints what a configuration asks for; returns the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
-    if {"-h", "--help"} & set(words):
-        add_config(parser)
-        parser.parse_args(["--help"])
     try:
-        config, rest = take_config(words)
-        options = parser.parse_args(rest)
+        config, options = parse(_parser(), words)
         if config is None:
             raise UserError("no configuration: give one, such as --config=unetpp")
         _show(config, options)

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from busjax import compilation
 from busjax.benchmark.train_step import asked_for, images_per_second
 from busjax.config import Config, Model
 from busjax.errors import UserError, tell
@@ -65,9 +66,8 @@ def gigaflops(model: Model, side: int) -> float:
     """Operations of reading one image, in 10^9 (a multiplication and an addition are two)."""
     plain = model.but(ops="reference", dtype="float32")
     network, variables, image = _shapes(plain, side)
-    predict = jax.jit(functools.partial(prediction.predict, network, refinement=model.refine))
-    cost = predict.lower(Ensemble((variables,)), image).cost_analysis() or {}
-    return cost["flops"] / 1e9
+    predict = functools.partial(prediction.predict, network, refinement=model.refine)
+    return compilation.flops(predict, Ensemble((variables,)), image) / 1e9
 
 
 if __name__ == "__main__":

@@ -52,8 +52,7 @@ def choices(config: Config) -> dict[str, Config]:
 
 def automatic() -> str:
     """The name of the choice that 'auto' makes on this machine."""
-    name = next(name for name in NAMES if ops.select("auto") is ops.OPS[name])
-    return _title(name, activation_dtype("auto").name)
+    return _title(ops.chosen("auto"), activation_dtype("auto").name)
 
 
 def _title(name: str, dtype: str) -> str:

@@ -60,7 +60,6 @@ class Predictor:
     Attributes:
         config: that of the run.
         step: of the checkpoint.
-        digests: SHA-256 of the weights of every member, its own first.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         ensemble: the variables of its flax module, and their calibration.
@@ -83,13 +82,12 @@ class Predictor:
         self.config = _with(settings(network), inference)
         trained = open_network(network, self.config)
         further = (*others, *member_folders(self.config.inference))
-        networks = trained, *members(self.config, further)
+        self._networks = trained, *members(self.config, further)
         self.ensemble = Ensemble(
-            tuple(each.variables for each in networks),
+            tuple(each.variables for each in self._networks),
             calibrate.asked(self.config.inference, trained.fitted, network),
         )
         self.step = trained.step
-        self.digests = tuple(each.digest for each in networks)
         self.trained_on: dict[str, str] = trained.trained_on.summary()
         self.image_size: int = self.config.data.image_size
         module = architectures.build(self.config.model)
@@ -101,6 +99,11 @@ class Predictor:
                 refinement=self.config.model.refine,
             )
         )
+
+    @property
+    def digests(self) -> tuple[str, ...]:
+        """SHA-256 of the weights of every member, its own first."""
+        return tuple(each.digest for each in self._networks)
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
         """Reads one image, or several of any sizes.

@@ -8,6 +8,9 @@ import jax
 
 from busjax import processor
 
+BFLOAT16_UNITS = frozenset({"avx512_bf16", "amx_bf16"})
+"""Flags of CPUs that multiply bfloat16 themselves."""
+
 
 @functools.cache
 def has_fast_bfloat16() -> bool:
@@ -19,4 +22,4 @@ def has_fast_bfloat16() -> bool:
     if jax.default_backend() != "cpu":
         return True
     # Empty where the system is not Linux: there is no cheap way to ask.
-    return bool({"avx512_bf16", "amx_bf16"} & processor.flags())
+    return bool(BFLOAT16_UNITS & processor.flags())

@@ -11,7 +11,7 @@ import pytest
 from jax import lax
 from PIL import Image
 
-from busjax import variants
+from busjax import compilation, variants
 from busjax.about import batch, cost, info, show
 from busjax.command_line import take_config
 from busjax.config import Config
@@ -32,7 +32,7 @@ def test_operations_are_those_counted_by_hand():
             image, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
 
-    assert cost.flops(conv, image, kernel) == 2 * 8 * 8 * 3 * 5
+    assert compilation.flops(conv, image, kernel) == 2 * 8 * 8 * 3 * 5
 
 
 def test_parameters_are_those_of_the_network():
