@@ -40,5 +40,6 @@ def in_one_line(error: object) -> str:
 
 def tell(error: object) -> int:
     """Prints what is wrong, in one line on standard error; returns the exit code, 1."""
-    print(f"busjax: {in_one_line(error)}", file=sys.stderr)
+    # In one piece: threads of libraries may write between two.
+    sys.stderr.write(f"busjax: {in_one_line(error)}\n")
     return 1

@@ -14,13 +14,16 @@ from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from busjax import files, waiting
 from busjax.allocator import restart_tuned
 from busjax.command_line import Parser, parse
 from busjax.config import Config
 from busjax.errors import AGAIN, Preempted, UserError, tell
+
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
 
 MODES = {
     "train": "Trains a network, evaluates it on the test split and writes the report.",
@@ -130,6 +133,13 @@ def _quiet() -> None:
 
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every step it takes
     logging.get_absl_logger().addFilter(lambda record: not record.exc_info)
+    sys.unraisablehook = _unheard
+
+
+def _unheard(error: UnraisableHookArgs) -> None:
+    """Drops what late writes say when the save they belong to has already failed, and was told."""
+    if str(error.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(error)
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:

@@ -4,8 +4,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from busjax import main
 
 ROOT = Path(__file__).parent.parent
 CONFIG = "--config=configs/unetpp.py"
@@ -74,3 +77,12 @@ def test_help_does_not_load_jax(tmp_path):
         "sys.exit(any(name in sys.modules for name in ('jax', 'flax', 'grain', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("words", "heard"), [("Event loop is closed", 0), ("no memory", 1)])
+def test_late_writes_of_a_failed_save_are_not_heard(monkeypatch, words, heard):
+    """TensorStore's threads print a traceback each, in the midst of the line that tells of it."""
+    passed = []
+    monkeypatch.setattr(sys, "__unraisablehook__", passed.append)
+    main._unheard(SimpleNamespace(exc_value=RuntimeError(words)))
+    assert len(passed) == heard

@@ -65,6 +65,7 @@ def test_a_full_disk_and_a_read_only_one_are_told_in_a_line(tmp_path, environmen
     # What is left half-written may be named between the two, and libraries may warn.
     lines = [line for line in done.stderr.splitlines() if line.startswith(told)]
     assert len(lines) == 2, done.stderr
+    assert "Traceback" not in done.stderr
     full, read_only = lines
     assert full.startswith(f"{told}No space left on device. What was saved before is whole: make")
     assert read_only.startswith(f"{told}Read-only file system.")
