@@ -125,11 +125,22 @@ def case(
     height, width = (max(1, round(side / shrunk)) for side in pixels.shape)
     pixels, probability = (resize(image, height, width) for image in (pixels, probability))
     outline = drawing.path(drawing.outlines(probability.astype(np.float64), level=0.5))
-    panels = Panel("image"), Panel("prediction", outline, PREDICTION, is_filled=True)
+    panels = (
+        Panel("image", parts=_views(entry["views"], 1 / shrunk, (width, height))),
+        Panel("prediction", outline, PREDICTION, is_filled=True),
+    )
     source = drawing.pixels(pixels, "jpeg")
     identifier = _identifier(index)
     picture = Picture(entry["name"], f"{identifier}-pixels", source, width, height, panels)
     return Case(identifier, entry, picture, files)
+
+
+def _views(views: Sequence[dict[str, int]], scale: float, size: tuple[int, int]) -> str:
+    """The parts that were read, in a picture of this width and height; '' the whole image."""
+    ends = ("left", "top", "right", "bottom")
+    sides = [tuple(view[end] * scale for end in ends) for view in views]
+    whole = [tuple(round(end) for end in each) == (0, 0, *size) for each in sides]
+    return "" if all(whole) else drawing.boxes(sides)
 
 
 def _banner(facts: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from busjax.classes import CLASSES, MALIGNANT, NORMAL
 _BLACK = 10  # grey levels, up to which a blurred pixel is border
 _SMALLEST = 0.1  # share of the frame, below which a part is no picture
 _SECOND = 0.25  # share of the largest view, below which a part is no second view
+_LINE = 0.02  # share of a row or column of a part that is bright, above which the part has begun
 _WHOLE = 0.9  # share of the frame, above which it is the picture
 
 
@@ -73,8 +74,20 @@ def _scanned(pixels: np.ndarray) -> list[View]:
     boxes = [View(x, y, x + w, y + h) for x, y, w, h, _ in stats[1:].tolist()]
     boxes = [box for box in _united(boxes) if box.area >= _SMALLEST * height * width]
     largest = max((box.area for box in boxes), default=0)
-    boxes = [box for box in boxes if box.area >= _SECOND * largest]
+    boxes = [_tight(pixels, box) for box in boxes if box.area >= _SECOND * largest]
     return [] if sum(box.area for box in boxes) >= _WHOLE * height * width else boxes
+
+
+def _tight(pixels: np.ndarray, box: View) -> View:
+    """A part without the rim that blurring and closing add, which a network takes for a shadow."""
+    bright = box.of(pixels) > _BLACK
+    rows, columns = (
+        np.flatnonzero(bright.sum(axis) >= max(2, _LINE * bright.shape[axis])) for axis in (1, 0)
+    )
+    if not rows.size or not columns.size:
+        return box
+    left, top = box.left + int(columns[0]), box.top + int(rows[0])
+    return View(left, top, box.left + int(columns[-1]) + 1, box.top + int(rows[-1]) + 1)
 
 
 def _square(side: float) -> np.ndarray:

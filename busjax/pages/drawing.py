@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import io
+from collections.abc import Iterable, Sequence
 
 import contourpy
 import numpy as np
@@ -24,15 +25,19 @@ class Panel:
         path: outlines, see `path`; '' none.
         colour: of the outlines, such as '#ff9f1c'.
         is_filled: whether the inside is tinted as well.
+        parts: outlines of the parts that were read, see `path`; '' the whole.
     """
 
     name: str
     path: str = ""
     colour: str = "none"
     is_filled: bool = False
+    parts: str = ""
 
     @property
     def caption(self) -> str:
+        if self.parts:
+            return f"{self.name}; the dashed part was read"
         return self.name if self.path or self.name == "image" else f"{self.name}: no lesion"
 
 
@@ -87,6 +92,11 @@ def outlines(values: np.ndarray, level: float) -> list[np.ndarray]:
 def path(curves: list[np.ndarray]) -> str:
     """Outlines, each (points, 2) x, y, as the path of an SVG; '' where there are none."""
     return "".join(f"M{'L'.join(f'{x:.1f} {y:.1f}' for x, y in line)}Z" for line in curves)
+
+
+def boxes(sides: Iterable[Sequence[float]]) -> str:
+    """Rectangles, each left, top, right, bottom, as the path of an SVG."""
+    return "".join(f"M{x:.1f} {y:.1f}H{right:.1f}V{end:.1f}H{x:.1f}Z" for x, y, right, end in sides)
 
 
 def pixels(image: np.ndarray, kind: str = "png") -> str:

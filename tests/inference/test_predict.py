@@ -232,7 +232,7 @@ def test_the_page_names_the_largest_lesions_only():
         f"{name}_diameter_{unit}": None for name in ("longest", "shortest") for unit in ("mm",)
     }
     lesion |= {"longest_diameter_pixels": 4.0, "shortest_diameter_pixels": 3.0}
-    entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}}
+    entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}, "views": []}
     pixels = np.zeros((8, 8), np.uint8)
     for count, more in ((3, False), (5, True)):
         of = {**entry, "lesions": [lesion] * count}

@@ -1,12 +1,15 @@
 """The picture inside the frame: found, read by itself, and put back where it lies."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import busjax
 from busjax.data.readers.phantom import PhantomSource
-from busjax.inference import views
+from busjax.inference import predict, views
 from busjax.inference.views import View, find
 
 SOURCE = PhantomSource(6, 0, 200)
@@ -28,7 +31,7 @@ def framed(*pictures, height=300, width=400, gap=24, left=60, top=50):
     return frame, places
 
 
-def close(found, wanted, tolerance=6):
+def close(found, wanted, tolerance=1):
     ends = [(v.left, v.top, v.right, v.bottom) for v in found]
     return np.abs(np.array(ends) - [(v.left, v.top, v.right, v.bottom) for v in wanted]).max() <= (
         tolerance
@@ -48,6 +51,24 @@ def test_two_views_are_found():
     found = find(frame, (), "scan")
     assert len(found) == 2
     assert close(found, wanted)
+
+
+def test_a_sector_of_a_curved_probe_is_found_whole():
+    frame = np.zeros((300, 400), np.uint8)
+    y, x = np.indices(frame.shape)
+    radius, angle = np.hypot(x - 200, y + 40), np.arctan2(x - 200, y + 40)
+    sector = (radius > 90) & (radius < 310) & (np.abs(angle) < 0.5)
+    frame[sector] = np.random.default_rng(0).integers(30, 200, int(sector.sum()))
+    rows, columns = np.flatnonzero(sector.any(1)), np.flatnonzero(sector.any(0))
+    whole = View(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    assert close(find(frame, (), "scan"), [whole], tolerance=6)  # its corners are sharp
+
+
+def test_the_scan_is_found_in_a_frame_kept_as_jpeg():
+    frame, wanted = framed(SOURCE[1].image)
+    content = io.BytesIO()
+    Image.fromarray(frame).save(content, "jpeg", quality=70)
+    assert close(find(np.asarray(Image.open(content)), (), "scan"), wanted, tolerance=3)
 
 
 @pytest.mark.parametrize("index", range(6))
@@ -119,3 +140,17 @@ def test_each_of_two_views_is_read_by_itself(run_folder):
     np.testing.assert_allclose(
         reading.class_probabilities, alone[spoken].class_probabilities, atol=1e-6
     )
+
+
+def test_the_page_draws_what_was_read(run_folder, tmp_path):
+    frame, (place,) = framed(SOURCE[0].image)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(frame).save(tmp_path / "in/frame.png")
+    Image.fromarray(SOURCE[0].image).save(tmp_path / "in/picture.png")
+    where = [f"--workdir={run_folder}", f"--out={tmp_path / 'out'}", "--crop=scan"]
+    assert predict.main([*where, str(tmp_path / "in")]) == 0
+    page = (tmp_path / "out/index.html").read_text()
+    drawn = f"M{place.left:.1f} {place.top:.1f}H{place.right:.1f}V"
+    assert page.count("stroke-dasharray") == 1  # not of the picture that was read whole
+    assert drawn in page
+    assert "image; the dashed part was read" in page

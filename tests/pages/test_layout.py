@@ -54,6 +54,7 @@ def predictions():
     lesion = {"longest_diameter_mm": 12.25, "shortest_diameter_mm": 8.0}
     entries = [
         {"name": name, "class": "malignant", "lesions": [lesion] * 5,
+         "views": [{"left": 5, "top": 4, "right": 60, "bottom": 40}],
          "probabilities": {"benign": 0.1, "malignant": 0.88, "normal": 0.02}}
         for name in ("a", "a_very_long_name_of_a_file_without_a_single_space_in_it_0001")
     ]  # fmt: skip
