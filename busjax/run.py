@@ -205,7 +205,7 @@ def check_same_split(source: RecordSource, split: Split, workdir: epath.Path) ->
 def open_source(config: Config) -> RecordSource:
     """Opens the images of a configuration and says which they are."""
     source = sources.open_source(config.data, os.getcwd())
-    print(source.description, flush=True)
+    print("\n".join([source.description, *source.remarks]), flush=True)
     if advice := sources.advice(config.data, source):
         print(advice, flush=True)
     return source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from busjax.config.rules import FLAG, PART, POSITIVE, OneOf, Text, Whole
+from busjax.config.rules import FLAG, PART, POSITIVE, Ends, OneOf, Text, Whole
 from busjax.config.section import Section, setting
 
 
@@ -81,6 +81,12 @@ class Data(Section):
         OneOf(("error", "skip")),
         "a bad file: name them all and stop, or list them and go on",
         default="error",
+    )
+    grey_range: str = setting(
+        Ends(),
+        "grey levels that are black and white where the type of a file does not say it, such as "
+        "'0,4095': 16 bits that hold fewer, 32 bits, signed, floats; '': such a file is bad",
+        default="",
     )
     image_size: int = setting(Whole(2, 4096), "pixels a side, after resizing", default=128)
     phantom_count: int = setting(POSITIVE, "synthetic images, the classes in turn", default=400)

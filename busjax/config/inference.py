@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from busjax.config.rules import OneOf, Text, Whole
+from busjax.config.rules import Ends, OneOf, Text, Whole
 from busjax.config.section import Section, setting
 
 
@@ -40,6 +40,12 @@ class Inference(Section):
         "what is read of a frame; regions: of tissue, where DICOM tells them; scan: those, or else "
         "the scanned area found in the pixels; each view by itself. Data sets are not cropped",
         default="regions",
+        inference=True,
+    )
+    grey_range: str = setting(
+        Ends(),
+        "as data.grey_range, for the images that are given; '': as data.grey_range",
+        default="",
         inference=True,
     )
     largest: int = setting(

@@ -99,7 +99,30 @@ class Indices:
         return "whole numbers joined by ',', such as '0,3', or ''"
 
 
-Rule = OneOf | Whole | Real | Text | SumOf | Indices
+@dataclasses.dataclass(frozen=True)
+class Ends:
+    """Two finite numbers, the smaller one first, joined by ','; or nothing."""
+
+    def allows(self, value: Any) -> bool:
+        if not isinstance(value, str):
+            return False
+        try:
+            low, high = self.parse(value) if value else (0.0, 1.0)
+        except ValueError:
+            return False
+        return math.isfinite(low) and math.isfinite(high) and low < high
+
+    @staticmethod
+    def parse(value: str) -> tuple[float, float]:
+        """The two numbers; ValueError where there are not two."""
+        low, high = (float(part) for part in value.split(","))
+        return low, high
+
+    def __str__(self) -> str:
+        return "two numbers, the smaller one first, such as '0,4095', or ''"
+
+
+Rule = OneOf | Whole | Real | Text | SumOf | Indices | Ends
 
 FLAG = OneOf((False, True))
 PROBABILITY = Real(0, 1)

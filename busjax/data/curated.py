@@ -41,10 +41,10 @@ def curated(
     """
     keep, groups = None, {}
     if data.curation != "none":
-        curation = _read(data.curation, directory, cwd, ids, table)
+        curation = _read(data.curation, directory, cwd, ids, table, data.grey_range)
         keep, groups = curation.keep, curation.groups
     if data.groups:
-        groups = _read(data.groups, directory, cwd, ids, table).groups
+        groups = _read(data.groups, directory, cwd, ids, table, data.grey_range).groups
         if not groups:
             raise UserError(
                 f"config.data.groups: '{data.groups}' is a list without groups;"
@@ -62,12 +62,13 @@ def _read(
     cwd: PathLike,
     ids: Callable[[], Sequence[str]],
     table: Table | None,
+    grey_range: str,
 ) -> Curation:
     """A list made by hand, or an audit: a file, or 'audit', which is made of the folder itself."""
     if given == "audit":
         from busjax.data.audit.cache import cached  # which few need
 
-        path = cached(directory, table)
+        path = cached(directory, table, grey_range)
     else:
         path = files.locate(given, cwd)
     curation = read_list(path)

@@ -1,56 +1,38 @@
-"""Images as they come -> grey levels of one kind, and their resizing; the same for all who read."""
+"""Grey levels of any type -> uint8, and their resizing; the same for all who read images."""
 
 from __future__ import annotations
 
-import io
-import struct
-import zlib
+from typing import Any
 
 import cv2
 import numpy as np
 from PIL import Image
 
+from busjax.config.rules import Ends
 from busjax.errors import UserError
 
-# All that Pillow raises for a broken file.
-UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombWarning,
-    Image.DecompressionBombError,
-)
+Range = tuple[float, float]
+"""The grey levels that are black and white."""
+
+OF_16_BITS: Range = (0, 65535)
+_UNLIKELY = 2**14  # below it a file of 16 bits may hold 10, 12 or 14, and would be nearly black
 
 
-def decode(content: bytes) -> np.ndarray:
-    """Returns the grey levels of an image file of any mode: (H, W) uint8, or uint16 of 16 bits.
-
-    Colours become grey by ITU-R 601 luma, transparent pixels black. Raises what Pillow raises.
-    """
-    with Image.open(io.BytesIO(content)) as image:
-        return from_pillow(image)
+def parse_range(text: str) -> Range | None:
+    """'0,4095' -> (0, 4095); '' -> None. For a field `grey_range`, which its rule has checked."""
+    return Ends().parse(text) if text else None
 
 
-def from_pillow(image: Image.Image) -> np.ndarray:
-    """Returns the grey levels of a picture of any mode, as `decode`."""
-    if image.mode == "F":
-        return _of_floats(np.asarray(image))
-    if image.mode.startswith("I"):  # 16 bits: Pillow's conversion to 8 would cut, not scale
-        return np.asarray(image).astype(np.uint16)
-    return _luma(image)
-
-
-def grey(image: np.ndarray) -> np.ndarray:
-    """Returns the grey levels of an array as `decode` does those of a file, (H, W) uint8.
+def grey(image: Any, grey_range: Range | None = None) -> np.ndarray:
+    """Returns the grey levels of an array, (H, W) uint8; colours by ITU-R 601 luma.
 
     Args:
-        image: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1].
+        image: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1];
+            numbers of another type or range with `grey_range`.
+        grey_range: see `to_uint8`.
 
     Raises:
-        UserError: another shape or dtype, no pixel, or floats that are not in [0, 1].
+        UserError: another shape or type, no pixel, or levels whose range is not known.
     """
     image = np.asarray(image)
     if image.ndim == 3 and image.shape[-1] == 1:
@@ -60,15 +42,59 @@ def grey(image: np.ndarray) -> np.ndarray:
             f"an image of shape {image.shape}: expected (H, W), (H, W, 3) or (H, W, 4) with at "
             "least one pixel"
         )
-    pixels = _as_uint8(image)
-    return pixels if pixels.ndim == 2 else _luma(Image.fromarray(pixels))
+    if image.dtype.kind not in "uif":
+        raise UserError(f"an image of {image.dtype}: expected uint8, uint16 or float in [0, 1]")
+    declared: Range | None = {"float": (0, 1), "uint16": OF_16_BITS}.get(
+        "float" if image.dtype.kind == "f" else image.dtype.name
+    )
+    try:
+        levels = to_uint8(image, declared, grey_range)
+    except ValueError as error:
+        raise UserError(f"an image of {image.dtype}: {error}") from error
+    return levels if levels.ndim == 2 else luma(Image.fromarray(levels))
 
 
-def to_uint8(image: np.ndarray) -> np.ndarray:
-    """Returns uint8 as it is, and uint16 scaled to [0, 255]."""
-    if image.dtype == np.uint8:
-        return image
-    return np.round(image / 257).astype(np.uint8)  # 65535 / 257 = 255
+def to_uint8(
+    values: np.ndarray, declared: Range | None, grey_range: Range | None = None
+) -> np.ndarray:
+    """Returns uint8 as it is, and other levels scaled to [0, 255]; no range is ever guessed.
+
+    Args:
+        values: of any shape and type of number.
+        declared: the range that goes with their type, if one does.
+        grey_range: the range that a person gives; it goes before the declared one.
+
+    Raises:
+        ValueError: the range is not known, or the levels lie outside of it.
+    """
+    if values.dtype == np.uint8:
+        return values
+    if not np.isfinite(values).all():
+        raise ValueError("some of its floats are no numbers, so not all in [0, 1]")
+    least, most = float(values.min()), float(values.max())
+    ends = grey_range or declared
+    is_dark = ends == OF_16_BITS and not grey_range and 0 < most < _UNLIKELY
+    if ends is None or is_dark or (not grey_range and not ends[0] <= least <= most <= ends[1]):
+        of_floats = "its floats are not all in [0, 1], so " if declared == (0, 1) else ""
+        raise ValueError(
+            f"{of_floats}which of its grey levels are black and white is not known (it holds "
+            f"{least:g} to {most:g}): give them by grey_range, such as 0,4095"
+        )
+    low, high = ends
+    if not low <= least <= most <= high:
+        raise ValueError(
+            f"its grey levels, {least:g} to {most:g}, are not within grey_range={low:g},{high:g}"
+        )
+    return np.round((values.astype(np.float64) - low) * (255 / (high - low))).astype(np.uint8)
+
+
+def luma(image: Image.Image) -> np.ndarray:
+    """Returns the grey levels of a picture of 8 bits: ITU-R 601 luma, transparent pixels black."""
+    if image.has_transparency_data:
+        colours = image.convert("RGBA")
+        black = Image.new("RGBA", colours.size, "black")
+        image = Image.alpha_composite(black, colours)
+    return np.asarray(image.convert("L"))
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -78,31 +104,3 @@ def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
         how = cv2.INTER_AREA if old > new else cv2.INTER_LINEAR
         pixels = cv2.resize(pixels, shape, interpolation=how)
     return pixels
-
-
-def _as_uint8(image: np.ndarray) -> np.ndarray:
-    if image.dtype in (np.uint8, np.uint16):
-        return to_uint8(image)
-    if not np.issubdtype(image.dtype, np.floating):
-        raise UserError(f"an image of {image.dtype}: expected uint8, uint16 or float in [0, 1]")
-    if not (np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1):
-        raise UserError(
-            "an image of floats that are not all in [0, 1]: divide them by their largest value, or "
-            "give uint8 or uint16"
-        )
-    return np.round(image * 255).astype(np.uint8)
-
-
-def _of_floats(pixels: np.ndarray) -> np.ndarray:
-    """Floats in [0, 1] as uint8; ValueError, which is one of `UNDECODABLE`, where they are not."""
-    if not (np.isfinite(pixels).all() and pixels.min() >= 0 and pixels.max() <= 1):
-        raise ValueError("its floats are not all in [0, 1]: save it with 8 or 16 bits")
-    return np.round(pixels * 255).astype(np.uint8)
-
-
-def _luma(image: Image.Image) -> np.ndarray:
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        black = Image.new("RGBA", colours.size, "black")
-        image = Image.alpha_composite(black, colours)
-    return np.asarray(image.convert("L"))

@@ -43,10 +43,12 @@ class RecordSource(Protocol):
         ids: unique ids, in the order of the records.
         labels: (N,) int32, indices into `CLASSES`.
         groups: group names, in the order of the records.
+        remarks: lines for a person: what was left out, and what is odd.
     """
 
     name: str
     description: str
+    remarks: tuple[str, ...]
     ids: tuple[str, ...]
     labels: np.ndarray
     groups: tuple[str, ...]
@@ -76,6 +78,13 @@ def _digest(*parts: bytes) -> str:
     for part in parts:
         total.update(part)
     return total.hexdigest()
+
+
+def listed(what: str, problems: Sequence[Problem]) -> list[str]:
+    """A line each for what was found, so many at most."""
+    lines = [f"{what}: {file}: {reason}" for file, reason in problems[:_NAMED]]
+    more = len(problems) - _NAMED
+    return [*lines, f"{what}: {more} more"] if more > 0 else lines
 
 
 def told(what: str, problems: Sequence[Problem]) -> str:

@@ -80,7 +80,7 @@ def _read_busi(data: Data, directory: epath.Path, cwd: PathLike) -> RecordSource
         directory,
         cwd,
         ids=lambda: busi.list_ids(directory),
-        read=lambda keep: busi.BusiSource(directory, data.on_bad, keep),
+        read=lambda keep: busi.BusiSource(directory, data.on_bad, keep, data.grey_range),
     )
 
 
@@ -111,7 +111,7 @@ def _open_table(data: Data, cwd: PathLike) -> RecordSource:
     if not data.dir:
         raise UserError("config.data.source=table needs config.data.dir, the folder of the table")
     directory = files.locate(data.dir, cwd)
-    source = TableSource(directory, data.table, data.on_bad)
+    source = TableSource(directory, data.table, data.on_bad, data.grey_range)
     given = {data.curation, data.groups} - {"none", ""}
     if any(name != "audit" and not name.endswith(".json") for name in given):
         raise UserError(

@@ -10,15 +10,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from etils import epath
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from busjax import files
-from busjax.data.pixels import UNDECODABLE, from_pillow, to_uint8
+from busjax.data import pictures
+from busjax.data.pictures import UNDECODABLE
+from busjax.data.pixels import Range
 from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom
 from busjax.inference.frame import Frame
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".dcm", ".dicom")
+SUFFIXES = (*pictures.SUFFIXES, ".dcm", ".dicom")
 _MASK = re.compile(r"(.+)_mask(_\d+)*")  # an annotation, as BUSI names it
 _MAGIC = b"DICM"  # at byte 128 of a DICOM file, which often has no suffix
 _LARGEST = 100_000_000  # pixels of a frame; Pillow's own limit is of that order
@@ -90,11 +92,16 @@ def _is_dicom(path: epath.Path) -> bool:
         return file.read(132)[128:] == _MAGIC
 
 
-def read(path: epath.Path) -> Iterator[Frame]:
+def read(path: epath.Path, grey_range: Range | None = None) -> Iterator[Frame]:
     """Yields the frames of a file: of DICOM and TIFF all, of an animation the first.
 
+    Args:
+        path: of the file.
+        grey_range: of pictures, see `pixels.to_uint8`; DICOM says it itself.
+
     Raises:
-        UserError: it cannot be read, with the reason.
+        UserError: it, or a part of it, cannot be read, with the reason; what can be read has been
+            yielded.
     """
     # A pipe, which epath takes for a file, would be waited for.
     if not files.is_remote(path) and not Path(path).is_file():
@@ -106,17 +113,28 @@ def read(path: epath.Path) -> Iterator[Frame]:
             return
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            yield from _pictures(content)
+            yield from _pictures(content, grey_range)
     except UNDECODABLE as error:
         raise UserError(f"it cannot be read as an image ({in_one_line(error)})") from error
 
 
-def _pictures(content: bytes) -> Iterator[Frame]:
+def _pictures(content: bytes, grey_range: Range | None) -> Iterator[Frame]:
+    """The pages of a picture; those that are damaged are named once the others are read."""
     with Image.open(io.BytesIO(content)) as image:
         if image.width * image.height > _LARGEST:
             raise UserError(f"it has {image.width} x {image.height} pixels, too many to be one")
-        count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
-        for index, picture in enumerate(ImageSequence.Iterator(image), 1):
-            yield Frame(index if count > 1 else 0, to_uint8(from_pillow(picture)))
-            if index == count:
-                return
+        pages = list(pictures.pages(image))
+        damaged = []
+        for page in pages:
+            try:
+                image.seek(page)
+                levels = pictures.from_pillow(image, grey_range)
+            except UNDECODABLE as error:
+                if len(pages) == 1:
+                    raise
+                damaged.append(f"page {page + 1} {pictures.reason(error)}")
+                continue
+            yield Frame(page + 1 if len(pages) > 1 else 0, levels)
+        if damaged:
+            others = "; the other pages are read" if len(damaged) < len(pages) else ""
+            raise UserError(f"{'; '.join(damaged)}{others}")

@@ -36,7 +36,7 @@ SAVED = ("masks", "overlays")
 _OPTIONS = {
     **{
         name: f"inference.{name}"
-        for name in ("flips", "threshold", "temperature", "largest", "crop")
+        for name in ("flips", "threshold", "temperature", "largest", "crop", "grey_range")
     },
     "refine": "model.refine",
 }
@@ -123,7 +123,7 @@ def _read(inputs: list[File], predictor: Predictor, results: Folder) -> list[Fil
     unreadable: list[File] = []
     try:
         with _interrupts_heard() as heard:
-            for batch in _batches(_frames(inputs, results, unreadable)):
+            for batch in _batches(_frames(inputs, predictor, results, unreadable)):
                 readings = predictor.read(
                     [frame.pixels for _, frame in batch], [frame.tissue for _, frame in batch]
                 )
@@ -155,7 +155,7 @@ def _interrupts_heard() -> Iterator[list[int]]:
 
 
 def _frames(
-    inputs: list[File], results: Folder, unreadable: list[File]
+    inputs: list[File], predictor: Predictor, results: Folder, unreadable: list[File]
 ) -> Iterator[tuple[File, Frame]]:
     """All frames of all files; a file that cannot be read is told and left out."""
     from tqdm import tqdm
@@ -165,7 +165,7 @@ def _frames(
     bar = tqdm(inputs, unit="file", disable=not sys.stderr.isatty())
     for file in bar:
         try:
-            for frame in images.read(file.path):
+            for frame in images.read(file.path, predictor.grey_range):
                 yield file, frame
         except UserError as error:
             bar.write(f"left out: {file.path}: {error}", file=sys.stderr)

@@ -13,7 +13,7 @@ import numpy as np
 from busjax import compilation, components
 from busjax.classes import CLASSES
 from busjax.config import Config, Inference
-from busjax.data.pixels import grey, resize
+from busjax.data.pixels import grey, parse_range, resize
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
@@ -62,6 +62,7 @@ class Predictor:
         step: of the checkpoint.
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
+        grey_range: the levels that are black and white where the type of an image does not say it.
         ensemble: the variables of its flax module, and their calibration.
         compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
     """
@@ -90,6 +91,9 @@ class Predictor:
         self.step = trained.step
         self.trained_on: dict[str, str] = trained.trained_on.summary()
         self.image_size: int = self.config.data.image_size
+        self.grey_range = parse_range(
+            self.config.inference.grey_range or self.config.data.grey_range
+        )
         module = architectures.build(self.config.model)
         self.compute = jax.jit(
             functools.partial(
@@ -132,7 +136,7 @@ class Predictor:
             images: as there.
             tissue: of each image the regions of tissue, where they are known.
         """
-        frames = [grey(image) for image in images]
+        frames = [grey(image, self.grey_range) for image in images]
         known = tissue or [()] * len(frames)
         crop = self.config.inference.crop
         found = [views.find(*each, crop) for each in zip(frames, known, strict=True)]

@@ -73,6 +73,25 @@ def test_pages_of_a_tiff_are_frames(tmp_path):
     np.testing.assert_array_equal(second.pixels, 255 - GREY)
 
 
+def test_a_damaged_page_is_named_and_the_others_are_read(tmp_path):
+    pages = [Image.fromarray(np.roll(GREY, index)) for index in range(3)]
+    pages[0].save(
+        tmp_path / "pages.tif", save_all=True, append_images=pages[1:], compression="tiff_deflate"
+    )
+    with Image.open(tmp_path / "pages.tif") as image:
+        image.seek(1)
+        start = image.tag_v2[273][0]
+    content = bytearray((tmp_path / "pages.tif").read_bytes())
+    content[start : start + 8] = b"\xff" * 8
+    (tmp_path / "pages.tif").write_bytes(content)
+    frames = images.read(epath.Path(tmp_path / "pages.tif"))
+    read = [next(frames), next(frames)]
+    assert [frame.number for frame in read] == [1, 3]
+    np.testing.assert_array_equal(read[1].pixels, np.roll(GREY, 2))
+    with pytest.raises(UserError, match=r"page 2 cannot be decoded .*; the other pages are read"):
+        next(frames)
+
+
 def test_dicom_grey(tmp_path):
     (frame,) = read(write_dicom(tmp_path / "a.dcm", GREY))
     np.testing.assert_array_equal(frame.pixels, GREY)

@@ -13,7 +13,7 @@ from etils import epath
 
 from busjax import files
 from busjax.command_line import Parser
-from busjax.config import Table
+from busjax.config import Data, Table
 from busjax.errors import UserError, tell
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _audit(options: argparse.Namespace) -> None:
     from busjax.data.audit.cache import make
 
-    result, page = make(options.dir, options.out, options.overrides, _table(options))
+    Data(grey_range=options.grey_range)  # which checks it
+
+    result, page = make(
+        options.dir, options.out, options.overrides, _table(options), options.grey_range
+    )
     print(_summary(result, options.out, page))
 
 
@@ -61,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
         "--overrides", type=files.argument, metavar="FILE.csv",
         help="what a person decided: action,one,other; join, part or drop",
     )  # fmt: skip
+    ends = Data.fields()["grey_range"].metadata
+    parser.add_argument("--grey_range", default="", help=f"{ends['meaning']} [none]")
     described = parser.add_argument_group("a table of images, as config.data.table")
     for name, field in Table.fields().items():
         meaning = f"{field.metadata['meaning']} [{field.default or 'none'}]"

@@ -27,6 +27,7 @@ def make(
     out: epath.Path,
     overrides_from: PathLike | None = None,
     table: Table | None = None,
+    grey_range: str = "",
 ) -> tuple[Audit, epath.Path]:
     """Audits a folder; writes `out` and a page beside it, and returns the audit and the page.
 
@@ -35,11 +36,12 @@ def make(
         out: the JSON file.
         overrides_from: a person's decisions, a CSV.
         table: `config.data.table`; None: it is a BUSI folder.
+        grey_range: `config.data.grey_range`.
 
     Raises:
         UserError: no BUSI folder; overrides that are wrong.
     """
-    folder = Folder(directory, table)
+    folder = Folder(directory, table, grey_range)
     source = folder.source
     decided = (
         overrides.read(overrides_from, source.ids) if overrides_from else overrides.Overrides()
@@ -56,7 +58,7 @@ def make(
     return result, page_path
 
 
-def cached(directory: PathLike, table: Table | None = None) -> epath.Path:
+def cached(directory: PathLike, table: Table | None = None, grey_range: str = "") -> epath.Path:
     """The audit of a folder, without overrides, in the user's cache; made where it is not there.
 
     It is found again by the names and contents of all files of the folder.
@@ -64,16 +66,17 @@ def cached(directory: PathLike, table: Table | None = None) -> epath.Path:
     Args:
         directory: a BUSI folder, or that of a table.
         table: `config.data.table`; None: it is a BUSI folder.
+        grey_range: `config.data.grey_range`.
 
     Raises:
         UserError: no such folder.
     """
     root = find_folder(directory) if table is None else epath.Path(directory)
     kept = epath.Path(os.environ.get("XDG_CACHE_HOME") or epath.Path("~/.cache").expanduser())
-    path = kept / "busjax" / f"audit-{_digest(root, table)}.json"
+    path = kept / "busjax" / f"audit-{_digest(root, table, grey_range)}.json"
     if not path.exists():
         print(f"auditing {root}, once: about a minute for 780 images", flush=True)
-        make(root, path, table=table)
+        make(root, path, table=table, grey_range=grey_range)
     print(f"audit: {path} (to look at: {path.with_suffix('.html')})", flush=True)
     return path
 
@@ -87,8 +90,9 @@ def _files(folder: epath.Path, depth: int = 4) -> Iterator[epath.Path]:
             yield from _files(path, depth - 1)
 
 
-def _digest(root: epath.Path, table: Table | None) -> str:
+def _digest(root: epath.Path, table: Table | None, grey_range: str) -> str:
     described = "" if table is None else json.dumps(dataclasses.asdict(table))
+    described += grey_range
     total = hashlib.blake2b(described.encode(), digest_size=12)
     for path in sorted(_files(root)):
         content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()

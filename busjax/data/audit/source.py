@@ -11,8 +11,7 @@ from PIL import Image
 
 from busjax.config import Table
 from busjax.data.audit.objections import has_colour
-from busjax.data.pixels import UNDECODABLE
-from busjax.data.readers.busi import BusiSource, find_folder
+from busjax.data.readers.busi import BusiSource
 from busjax.data.readers.table import TableSource
 from busjax.files import PathLike
 
@@ -24,35 +23,32 @@ class Folder:
         source: its records.
     """
 
-    def __init__(self, directory: PathLike, table: Table | None = None) -> None:
+    def __init__(
+        self, directory: PathLike, table: Table | None = None, grey_range: str = ""
+    ) -> None:
         """Opens a BUSI folder, or the images of a table in it.
 
         Args:
             directory: the folder.
             table: `config.data.table`; None: it is a BUSI folder.
+            grey_range: `config.data.grey_range`.
 
         Raises:
             UserError: no such folder or table, or not one usable image in it.
         """
         self.source: BusiSource | TableSource
         if table is None:
-            self._root = find_folder(directory)
-            self.source = BusiSource(directory, on_bad="skip")
+            self.source = BusiSource(directory, "skip", grey_range=grey_range)
         else:
-            self._root = epath.Path(directory)
-            self.source = TableSource(self._root, table, on_bad="skip")
+            self.source = TableSource(epath.Path(directory), table, "skip", grey_range)
 
     def coloured(self) -> set[str]:
         """The ids of the images whose files hold more than grey."""
         with ThreadPoolExecutor() as pool:
-            are_coloured = list(pool.map(self._is_coloured, self.source.ids))
+            are_coloured = list(pool.map(_is_coloured, self.source.paths))
         return {id for id, holds in zip(self.source.ids, are_coloured, strict=True) if holds}
 
-    def _is_coloured(self, id: str) -> bool:
-        is_busi = isinstance(self.source, BusiSource)
-        path = self._root / (f"{id.partition(' ')[0]}/{id}.png" if is_busi else id)
-        try:
-            with Image.open(io.BytesIO(path.read_bytes())) as image:
-                return has_colour(np.asarray(image.convert("RGB")))
-        except UNDECODABLE:  # written '.PNG', say: it was read as grey at least
-            return False
+
+def _is_coloured(path: epath.Path) -> bool:
+    with Image.open(io.BytesIO(path.read_bytes())) as image:
+        return has_colour(np.asarray(image.convert("RGB")))

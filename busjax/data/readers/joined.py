@@ -45,6 +45,10 @@ class JoinedSource:
         self.description: str = "; ".join(f"{name}: {source.description.removeprefix(f'{name}: ')}"
                                           for name, source in sources)  # fmt: skip
 
+        self.remarks: tuple[str, ...] = tuple(
+            f"{name}: {line}" for name, source in sources for line in source.remarks
+        )
+
     def _named(self, parts: Iterable[Iterable[str]]) -> tuple[str, ...]:
         texts = itertools.chain.from_iterable(parts)
         return tuple(f"{name}/{text}" for name, text in zip(self.sets, texts, strict=True))

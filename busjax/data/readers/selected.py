@@ -35,6 +35,7 @@ class SelectedSource:
         left_out = len(source) - len(self)
         said = f", {left_out} of them left out by the audit" if left_out else ""
         self.description = f"{source.description}{said}"
+        self.remarks = source.remarks
 
     def __len__(self) -> int:
         return len(self._positions)

@@ -56,6 +56,7 @@ class TfdsSource:
             f"{count} {label}" for count, label in zip(counts, CLASSES, strict=True)
         )
         what = f"TFDS {builder.info.full_name}"
+        self.remarks: tuple[str, ...] = ()
         self.description = f"{builder.name.upper()}: {len(known)} images ({classes}), {what}"
 
     def __len__(self) -> int:

@@ -107,7 +107,7 @@ MASKS = {
     "RGBA": with_alpha(SQUARE * 255, OPAQUE, "RGB"),
     "RGBA, white on transparent white": with_alpha(WHITE, SQUARE * 255, "RGB"),
     "P, black and white": palette(SQUARE, [0, 0, 0, 255, 255, 255]),
-    "P, index 0 is white": palette(1 - SQUARE, [255, 255, 255, 0, 0, 0]),
+    "P, index 0 is white": palette(SQUARE, [255, 255, 255, 0, 0, 0]),
     "P, red on black": palette(SQUARE, [0, 0, 0, 200, 0, 0]),
     "I;16, full scale": SQUARE.astype(np.uint16) * 65535,
     "I;16, 0 and 1": SQUARE.astype(np.uint16),
@@ -180,6 +180,39 @@ def strange_name(folder):
     save(folder / "benign/benign 3.png", GREY)
 
 
+def other_kind(folder):
+    Image.fromarray(GREY).save(folder / "benign/benign (4).webp")
+
+
+def folder_in_a_class(folder):
+    save(folder / "benign/more/benign (9).png", GREY)
+
+
+def same_id_twice(folder):
+    Image.fromarray(GREY).save(folder / "benign/benign (2).bmp")
+    (folder / "benign/benign (2)_mask.png").rename(folder / "benign/benign (3)_mask.png")
+    (folder / "benign/benign (2).png").rename(folder / "benign/benign (3).png")
+    Image.fromarray(SQUARE).save(folder / "benign/benign (2)_mask.bmp")
+    Image.fromarray(GREY).save(folder / "benign/benign (3).tif")
+
+
+def several_pictures(folder):
+    pages = [Image.fromarray(GREY)] * 2
+    path = folder / "benign/benign (7).tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    save(folder / "benign/benign (7)_mask.png", SQUARE)
+
+
+def levels_of_an_unknown_range(folder):
+    save(folder / "benign/benign (2).png", GREY.astype(np.uint16) * 16)
+
+
+def grey_part_of_a_mask(folder):
+    mask = np.zeros((H, W), np.uint8)
+    mask[:, :2], mask[:, 5:] = 255, 90
+    save(folder / "benign/benign (2)_mask.png", mask)
+
+
 def image_in_another_class(folder):
     save(folder / "benign/malignant (2).png", GREY)
 
@@ -213,9 +246,13 @@ DEFECTS = [
     (orphan_mask, "benign/benign (2)_mask.png", "a mask without its image"),
     (lesion_in_a_normal_image, "normal/normal (1).png", "class is normal"),
     (strange_name, "benign/benign 3.png", "its name is not like 'benign (1).png'"),
+    (other_kind, "benign/benign (4).webp", "a .webp file is not read"),
+    (folder_in_a_class, "benign/more", "a folder within a class is not read"),
+    (same_id_twice, "benign/benign (3).tif", "'benign (3).png' is the same image by its name"),
+    (several_pictures, "benign/benign (7).tif", "it holds 2 pictures"),
+    (levels_of_an_unknown_range, "benign/benign (2).png", "give them by grey_range"),
+    (grey_part_of_a_mask, "benign/benign (2)_mask.png", "has the grey level 90 of 255"),
     (image_in_another_class, "benign/malignant (2).png", "its name is not like"),
-    (missing_class, "malignant/", "missing or holds no image"),
-    (empty_class, "malignant/", "missing or holds no image"),
     (decompression_bomb, "benign/benign (2).png", "could be decompression bomb"),
 ]
 
@@ -238,18 +275,57 @@ def test_defects_are_named_or_skipped(folder, break_it, file, reason):
     assert reason in source.skipped[0][1]
     assert "bad files left out: 1" in source.description
     assert "benign (1)" in source.ids
-    assert file.rpartition("/")[2].removesuffix(".png") not in source.ids
+    if break_it is not same_id_twice:
+        assert file.rpartition("/")[2].rpartition(".")[0] not in source.ids
+    assert f"left out: {file}: {source.skipped[0][1]}" in source.remarks
     assert len(source.ids) == len(source.labels) == len(source.groups) == len(source)
 
 
 def test_all_bad_files_are_in_one_message(folder):
-    for break_it in (missing_mask, lesion_in_a_normal_image, missing_class, strange_name):
+    for break_it in (missing_mask, lesion_in_a_normal_image, other_kind, strange_name):
         break_it(folder)
     with pytest.raises(UserError) as error:
         BusiSource(folder, "error")
-    for file in ("benign (2).png", "normal (1).png", "malignant/", "benign 3.png"):
+    for file in ("benign (2).png", "normal (1).png", "benign (4).webp", "benign 3.png"):
         assert file in str(error.value)
     assert "(4)" in str(error.value)
+
+
+@pytest.mark.parametrize("break_it", [missing_class, empty_class])
+def test_a_class_without_images_is_told_and_no_error(folder, break_it):
+    break_it(folder)
+    source = BusiSource(folder, "error")
+    assert source.labels.tolist() == [0, 0, 0, 2, 2]
+    assert source.remarks == ("look at: malignant/: the folder is missing or holds no image",)
+    missing_mask(folder)  # which is bad all the same
+    with pytest.raises(UserError, match="its mask is missing"):
+        BusiSource(folder, "error")
+
+
+@pytest.mark.parametrize("kind", ["jpg", "BMP", "tif"])
+def test_images_and_masks_in_other_formats_are_read(folder, kind):
+    Image.fromarray(GREY).save(
+        folder / f"benign/benign (4).{kind}", **{"quality": 100} if kind == "jpg" else {}
+    )
+    Image.fromarray(SQUARE * 255).save(folder / f"benign/benign (4)_mask.{kind}")
+    source = BusiSource(folder, "error")
+    record = source[source.ids.index("benign (4)")]
+    assert abs(record.image.astype(int) - GREY).max() <= (2 if kind == "jpg" else 0)
+    np.testing.assert_array_equal(record.mask, SQUARE)
+
+
+def test_an_inverted_mask_is_told(folder):
+    save(folder / "benign/benign (2)_mask.png", (1 - SQUARE) * 255)
+    (remark,) = BusiSource(folder, "error").remarks
+    assert remark.startswith(
+        "look at: benign/benign (2)_mask.png: its mask covers 75% of the image"
+    )
+
+
+def test_a_range_that_is_given_is_used(folder):
+    save(folder / "benign/benign (2).png", GREY.astype(np.uint16) * 16)
+    source = BusiSource(folder, "error", grey_range="0,4080")
+    np.testing.assert_array_equal(source[1].image, GREY)
 
 
 def test_very_many_bad_files_are_counted(folder):

@@ -13,6 +13,7 @@ class Named:
 
     def __init__(self, groups):
         self._source, self.name, self.description = PhantomSource(5, 0, 16), "set", "five"
+        self.remarks = ()
         self.ids, self.groups, self.labels = tuple("abcde"), tuple(groups), np.arange(5) % 3
 
     def __len__(self):

@@ -27,6 +27,15 @@ BUS_BRA = {
 }
 
 
+PLAIN = {
+    "table.file": "list.csv",
+    "table.image": "{image}",
+    "table.mask": "{mask}",
+    "table.label": "label",
+    "table.group": "",
+}
+
+
 def write_bus_bra(root, count=12):
     """Benign and malignant images, two views of each case; no normal ones."""
     source = PhantomSource(2 * count, 5, 32)
@@ -117,10 +126,10 @@ HEAD = "ID,Case,Pathology\n"
             "line 2: the label 'cyst' is none of benign",
         ),
         (break_table(HEAD + 2 * "bus_0000-l,0,benign\n"), {}, "line 3: .* is listed twice"),
-        (break_table(HEAD + "bus_9,0,benign\n"), {}, "Images/bus_9.png: is missing"),
-        (break_table(HEAD + "../../x,0,benign\n"), {}, "it lies outside of the folder"),
+        (break_table(HEAD + "bus_9,0,benign\n"), {}, "Images/bus_9.png: it is missing"),
+        (break_table(HEAD + "../../x,0,benign\n"), {}, "line 2: .* lies outside of the folder"),
         (lambda root: None, {"table.labels": "B=boring"}, "expected LABEL=CLASS"),
-        (lambda root: None, {"table.mask": ""}, "its mask is not named"),
+        (lambda root: None, {"table.mask": ""}, "Images/bus_0000-l.png: its mask is missing"),
         (lambda root: None, {"curation": "x.csv"}, "lists made by hand are for the BUSI folder"),
         (lambda root: None, {"dir": ""}, "needs config.data.dir"),
         (
@@ -131,12 +140,12 @@ HEAD = "ID,Case,Pathology\n"
         (
             lambda root: Image.new("L", (9, 9), 255).save(root / "Masks" / "mask_0001-l.png"),
             {},
-            r"Masks/mask_0001-l.png: the mask is \(9, 9\), its image \(32, 32\)",
+            "Masks/mask_0001-l.png: the mask is 9x9, its image 32x32",
         ),
         (
             lambda root: Image.new("L", (32, 32), 0).save(root / "Masks" / "mask_0001-l.png"),
             {},
-            "Masks/mask_0001-l.png: the mask is empty",
+            "Images/bus_0001-l.png: its mask is empty",
         ),
     ],
 )
@@ -144,6 +153,43 @@ def test_what_is_wrong_is_told(place, spoil, fields, message):
     spoil(place / "set")
     with pytest.raises(UserError, match=message):
         opened(place, **fields)
+
+
+def test_the_lines_of_an_image_are_one_with_all_its_lesions(place):
+    lesion = opened(place)[0]
+    one, two = np.zeros((2, 32, 32), np.uint8)
+    one[2:9, 2:9] = two[20:25, 20:25] = 255
+    for name, mask in (("one", one), ("two", two)):
+        Image.fromarray(mask).save(place / "set" / f"{name}.png")
+    (place / "set" / "Images" / "again.png").symlink_to("bus_0000-l.png")
+    rows = ("Images/bus_0000-l.png,one.png", "./Images/../Images/bus_0000-l.png,two.png")
+    for more in ((), ("Images\\bus_0000-l.png,Masks\\mask_0000-l.png",)):
+        lines = "".join(f"{row},benign\n" for row in (*rows, *more))
+        (place / "set" / "list.csv").write_text("image,mask,label\n" + lines)
+        source = opened(place, **PLAIN)
+        assert source.ids == source.groups == ("Images/bus_0000-l.png",)
+        expected = (one | two) > 0
+        if more:
+            expected = expected | (lesion.mask > 0)
+        np.testing.assert_array_equal(source[0].mask > 0, expected)
+    for line, reason in (
+        ("Images/again.png,one.png,benign", "is listed twice, as 'Images/bus_0000-l.png'"),
+        ("Images/bus_0000-l.png,two.png,malignant", "with another class"),
+    ):
+        (place / "set" / "list.csv").write_text(f"image,mask,label\n{rows[0]},benign\n{line}\n")
+        with pytest.raises(UserError, match=f"line 3: .*{reason}"):
+            opened(place, **PLAIN)
+
+
+def test_codes_that_say_not_known_are_told(place):
+    names = [f"Images/bus_{index:04d}-l.png,Masks/mask_{index:04d}-l.png" for index in range(6)]
+    codes = ("NA", "NA", "nan", "", "", "7")
+    lines = "".join(f"{n},benign,{c}\n" for n, c in zip(names, codes, strict=True))
+    (place / "set" / "list.csv").write_text("image,mask,label,patient\n" + lines)
+    source = opened(place, **{**PLAIN, "table.group": "patient"})
+    assert len(set(source.groups)) == 5
+    (remark,) = source.remarks  # one 'nan' holds nothing together
+    assert remark.startswith("look at: column patient: 'NA' stands for 2 images")
 
 
 def test_what_is_bad_may_be_left_out(place):

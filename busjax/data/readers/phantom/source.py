@@ -30,6 +30,7 @@ class PhantomSource:
         self.ids = tuple(f"phantom {index:04d}" for index in range(count))
         self.groups = self.ids
         self.labels = np.arange(count, dtype=np.int32) % len(CLASSES)
+        self.remarks: tuple[str, ...] = ()
         self.description = (
             f"{count} synthetic phantoms (seed {seed}), simulated ultrasound: not BUSI, no patients"
         )
