@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import io
 import re
+import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from busjax import variants
 from busjax.config import FIELDS, Config
@@ -38,6 +40,12 @@ class Parser(argparse.ArgumentParser):
             allow_abbrev=False,
             formatter_class=_Format,
         )
+
+    def parse_known_args(self, *args: Any, **options: Any) -> Any:
+        """As argparse; from here on names of files that are no UTF-8 can be printed."""
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        return super().parse_known_args(*args, **options)
 
     def error(self, message: str) -> NoReturn:
         self.exit(tell(f"{message} (see {self.prog} --help)"))

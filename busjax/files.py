@@ -47,6 +47,30 @@ def locate(given: PathLike, base: PathLike = "") -> epath.Path:
     return epath.Path(base) / path.expanduser()
 
 
+def several(text: str, base: PathLike = "") -> list[str]:
+    """The paths of a list, joined by ','; a comma of a path that is there parts nothing.
+
+    'a,b' is one path where there is a folder 'a,b', and else two.
+    """
+    parts, found = text.split(","), []
+    while parts:
+        count = len(parts)
+        while count > 1 and not _is_there(",".join(parts[:count]), base):
+            count -= 1
+        found.append(",".join(parts[:count]))
+        parts = parts[count:]
+    return found
+
+
+def _is_there(text: str, base: PathLike) -> bool:
+    if "://" in text.partition(",")[2]:  # a bucket begins there
+        return False
+    try:
+        return locate(text, base).exists()
+    except (OSError, UserError):  # many paths are too long for one
+        return False
+
+
 def argument(given: str) -> epath.Path:
     """As `locate`, for the `type` of argparse, which tells what is wrong in its own way."""
     try:
@@ -91,6 +115,11 @@ def _reach(path: epath.Path) -> None:
         raise UserError(f"{path} cannot be reached: {reason(error)}") from error
     finally:
         logger.setLevel(level)
+
+
+def shown(path: PathLike) -> str:
+    """A path for a person to read, or for a file of UTF-8: other bytes of its name as '\\xf6'."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def is_remote(path: PathLike) -> bool:

@@ -56,6 +56,17 @@ def test_a_bucket_that_does_not_answer_is_told_in_one_line(error, told, monkeypa
     assert not caplog.records
 
 
+def test_a_list_of_paths(tmp_path):
+    for name in ("a", "a,b", "c"):
+        (tmp_path / name).mkdir()
+    assert files.several("a,b,c", tmp_path) == ["a,b", "c"]
+    assert files.several("c,a,x", tmp_path) == ["c", "a", "x"]
+    assert files.several("", tmp_path) == [""]
+    assert files.several("gs://one,gs://two", tmp_path) == ["gs://one", "gs://two"]
+    many = ",".join("y" * 200 for _ in range(30))
+    assert len(files.several(many, tmp_path)) == 30
+
+
 def test_a_wrong_path_on_a_command_line(capsys):
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=files.argument)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from etils import epath
 
@@ -40,8 +40,10 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
     Raises:
         UserError: no (sound) BUSI folder or list where one is asked for.
     """
-    if "," in data.dir and data.source in ("auto", "busi", "table"):
-        return _open_several(data, cwd)
+    if data.source in ("auto", "busi", "table"):
+        directories = files.several(data.dir, cwd)
+        if len(directories) > 1:
+            return _open_several(data, directories, cwd)
     return READERS[data.source](data, cwd)
 
 
@@ -124,9 +126,9 @@ def _open_table(data: Data, cwd: PathLike) -> RecordSource:
     )
 
 
-def _open_several(data: Data, cwd: PathLike) -> RecordSource:
+def _open_several(data: Data, directories: Sequence[str], cwd: PathLike) -> RecordSource:
     sources = []
-    for part in data.dir.split(","):
+    for part in directories:
         if not part.strip():
             raise UserError(f"config.data.dir='{data.dir}' has an empty part")
         directory = files.locate(part.strip(), cwd)
@@ -135,7 +137,7 @@ def _open_several(data: Data, cwd: PathLike) -> RecordSource:
             one = one.but(source="busi" if busi.is_folder(directory) else "table")
         if one.source == "table":
             one = one.but(curation="none", groups="")
-        sources.append((directory.name, open_source(one, cwd)))
+        sources.append((directory.name, READERS[one.source](one, cwd)))
     return JoinedSource(sources)
 
 

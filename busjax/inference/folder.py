@@ -17,7 +17,7 @@ from busjax import files
 from busjax.errors import UserError
 from busjax.inference import predictions_page, record
 from busjax.inference.frame import Frame
-from busjax.inference.images import File
+from busjax.inference.inputs import File
 from busjax.inference.predictions_page import Case
 from busjax.runs import lock
 
@@ -69,9 +69,9 @@ class Folder:
         )
         self._entries.append(entry)
 
-    def add_unreadable(self, file: File, reason: str) -> None:
-        """Keeps the name of a file that could not be read."""
-        self._unreadable.append({"file": str(file.path), "reason": reason})
+    def add_unreadable(self, path: epath.Path, reason: str) -> None:
+        """Keeps the name of a file or folder that could not be read."""
+        self._unreadable.append({"file": files.shown(path), "reason": reason})
 
     def complete(self) -> None:
         """Notes that every file was read, or named as one that could not be."""

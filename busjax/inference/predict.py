@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import itertools
 import signal
 import sys
@@ -23,9 +24,11 @@ from busjax.config.rules import OneOf
 from busjax.errors import UserError, tell
 
 if TYPE_CHECKING:
+    from etils import epath
+
     from busjax.inference.folder import Folder
     from busjax.inference.frame import Frame
-    from busjax.inference.images import File
+    from busjax.inference.inputs import File, Inputs
     from busjax.inference.predictor import Predictor
 
 UNREADABLE = 3
@@ -99,7 +102,7 @@ def _predict(options: argparse.Namespace) -> int:
     from absl import logging
 
     from busjax import files
-    from busjax.inference import folder, images
+    from busjax.inference import folder, inputs
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     out = files.locate(options.out)
@@ -107,23 +110,36 @@ def _predict(options: argparse.Namespace) -> int:
     given_paths = [files.locate(path) for path in options.images]
     if out in given_paths:
         raise UserError(f"--out={out} is the folder of the images: give another one")
-    inputs = images.collect(given_paths, without=out)
+    found = inputs.collect(given_paths, without=out)
     given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
     from busjax.inference.predictor import load
 
     predictor = load(*options.workdir, **given)
     with folder.reserved(out, options.overwrite):
-        unreadable = _read(inputs, predictor, folder.Folder(out, options.save, predictor))
-    print(f"{len(inputs) - len(unreadable)} of {len(inputs)} files read: {out / 'index.html'}")
-    return UNREADABLE if unreadable else 0
+        outcome = _read(found, predictor, folder.Folder(out, options.save, predictor))
+    print(f"{outcome}: {out / 'index.html'}")
+    return UNREADABLE if outcome.n_unreadable else 0
 
 
-def _read(inputs: list[File], predictor: Predictor, results: Folder) -> list[File]:
-    """Reads all files into the folder; returns those that could not be read."""
-    unreadable: list[File] = []
+@dataclasses.dataclass
+class _Outcome:
+    """How many files were read, could not be (folders among them), and hold no picture."""
+
+    n_read: int = 0
+    n_unreadable: int = 0
+    n_without: int = 0
+
+    def __str__(self) -> str:
+        without = f"; {self.n_without} DICOM files hold no picture" if self.n_without else ""
+        return f"{self.n_read} of {self.n_read + self.n_unreadable} files read{without}"
+
+
+def _read(found: Inputs, predictor: Predictor, results: Folder) -> _Outcome:
+    """Reads all files into the folder."""
+    outcome = _Outcome()
     try:
         with _interrupts_heard() as heard:
-            for batch in _batches(_frames(inputs, predictor, results, unreadable)):
+            for batch in _batches(_frames(found, predictor, results, outcome)):
                 readings = predictor.read(
                     [frame.pixels for _, frame in batch], [frame.tissue for _, frame in batch]
                 )
@@ -134,7 +150,7 @@ def _read(inputs: list[File], predictor: Predictor, results: Folder) -> list[Fil
         results.complete()
     finally:
         results.close()
-    return unreadable
+    return outcome
 
 
 @contextlib.contextmanager
@@ -155,22 +171,36 @@ def _interrupts_heard() -> Iterator[list[int]]:
 
 
 def _frames(
-    inputs: list[File], predictor: Predictor, results: Folder, unreadable: list[File]
+    found: Inputs, predictor: Predictor, results: Folder, outcome: _Outcome
 ) -> Iterator[tuple[File, Frame]]:
-    """All frames of all files; a file that cannot be read is told and left out."""
+    """All frames of all files; what cannot be read is told and left out."""
     from tqdm import tqdm
 
+    from busjax import files
     from busjax.inference import images
+    from busjax.inference.dicom import NoPicture
 
-    bar = tqdm(inputs, unit="file", disable=not sys.stderr.isatty())
+    bar = tqdm(found.files, unit="file", disable=not sys.stderr.isatty())
+
+    def leave_out(path: epath.Path, reason: str) -> None:
+        bar.write(f"left out: {files.shown(path)}: {reason}", file=sys.stderr)
+        results.add_unreadable(path, reason)
+        outcome.n_unreadable += 1
+
+    for path, reason in found.unreadable:
+        leave_out(path, reason)
     for file in bar:
         try:
             for frame in images.read(file.path, predictor.grey_range):
                 yield file, frame
+            outcome.n_read += 1
+        except NoPicture as error:
+            if file.is_given:
+                leave_out(file.path, str(error))
+            else:
+                outcome.n_without += 1
         except UserError as error:
-            bar.write(f"left out: {file.path}: {error}", file=sys.stderr)
-            results.add_unreadable(file, str(error))
-            unreadable.append(file)
+            leave_out(file.path, str(error))
 
 
 def _batches(frames: Iterable[tuple[File, Frame]]) -> Iterator[list[tuple[File, Frame]]]:

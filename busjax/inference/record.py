@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from busjax import files
 from busjax.classes import CLASSES
 from busjax.inference import NOTE, lesions
 from busjax.inference.frame import Frame
-from busjax.inference.images import File
+from busjax.inference.inputs import File
 
 if TYPE_CHECKING:
     from busjax.inference.predictor import Predictor, Reading
@@ -70,7 +71,7 @@ def image(
     height, width = frame.pixels.shape
     probabilities = zip(CLASSES, reading.class_probabilities.tolist(), strict=True)
     return {
-        "file": str(file.path),
+        "file": files.shown(file.path),
         "name": name,
         "frame": frame.number or None,
         "dicom": frame.uids,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from busjax import files
 from busjax.config import FREE, Config, Inference, differing
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -18,7 +19,7 @@ _ANY = FREE | {"model.refine", "model.encoder_weights", "model.encoder_norms", "
 
 def member_folders(inference: Inference) -> list[str]:
     """The networks that `config.inference.members` names: runs, or as `places.find` takes them."""
-    return [name for name in inference.members.split(",") if name]
+    return [name for name in files.several(inference.members) if name]
 
 
 def members(config: Config, places: Iterable[PathLike]) -> list[Trained]:

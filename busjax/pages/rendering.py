@@ -17,7 +17,7 @@ def render(template: str, **values: object) -> bytes:
         template: its file name, such as 'run.html'.
         values: by the names that the template uses; one that is missing is an error.
     """
-    return _environment().get_template(template).render(**values).encode()
+    return _environment().get_template(template).render(**values).encode(errors="backslashreplace")
 
 
 @functools.cache

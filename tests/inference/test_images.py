@@ -12,7 +12,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGBaseline8Bit, UltrasoundImageStorage
 
 from busjax.errors import UserError
-from busjax.inference import images
+from busjax.inference import dicom, images, inputs
 from busjax.inference.lesions import Box
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
@@ -124,13 +124,35 @@ def test_dicom_jpeg(tmp_path):
     assert abs(frame.pixels.astype(int) - large).mean() < 3
 
 
+@pytest.mark.parametrize("damaged", [(1,), (0, 2), (0, 1, 2)])
+def test_dicom_frames_that_are_damaged_are_named(tmp_path, damaged):
+    streams = []
+    for index in range(3):
+        content = io.BytesIO()
+        Image.fromarray(np.kron(GREY, np.ones((8, 8), np.uint8))).save(content, "jpeg")
+        streams.append(b"\xff\xd8 no picture" if index in damaged else content.getvalue())
+    path = write_dicom(
+        tmp_path / "a.dcm", np.zeros((3, 48, 64), np.uint8), syntax=JPEGBaseline8Bit,
+        PixelData=pydicom.encaps.encapsulate(streams),
+    )  # fmt: skip
+    frames, numbers = images.read(path), []
+    if len(damaged) == 3:
+        message = "its DICOM pixels cannot be decoded"
+    else:
+        more = " and 1 more" if len(damaged) == 2 else ""
+        message = rf"frame {damaged[0] + 1}{more} of 3 cannot be decoded .*other frames are read"
+    with pytest.raises(UserError, match=message):
+        numbers.extend(frame.number for frame in frames)
+    assert numbers == [number for number in (1, 2, 3) if number - 1 not in damaged]
+
+
 def test_dicom_frames_and_no_suffix(tmp_path):
     clip = np.stack([GREY, 255 - GREY, GREY // 2])
     path = write_dicom(tmp_path / "clip", clip)
     frames = read(path)
     assert [frame.number for frame in frames] == [1, 2, 3]
     np.testing.assert_array_equal(np.stack([frame.pixels for frame in frames]), clip)
-    assert [file.name for file in images.collect([epath.Path(tmp_path)])] == ["clip"]
+    assert [file.name for file in inputs.collect([epath.Path(tmp_path)]).files] == ["clip"]
 
 
 def test_dicom_spacing(tmp_path):
@@ -204,6 +226,10 @@ def test_dicom_without_pixels(tmp_path):
     dataset.save_as(path)
     with pytest.raises(UserError, match="DICOM without pixels"):
         read(path)
+    dataset.SOPClassUID = "1.2.840.10008.5.1.4.1.1.88.33"  # a report
+    dataset.save_as(path)
+    with pytest.raises(dicom.NoPicture):
+        read(path)
     write_dicom(path, GREY, Rows=600)
     with pytest.raises(UserError, match="cannot be decoded"):
         read(path)
@@ -224,27 +250,3 @@ def test_half_an_image(tmp_path):
     (tmp_path / "a.png").write_bytes(content[: len(content) // 2])
     with pytest.raises(UserError, match="cannot be read as an image"):
         read(tmp_path / "a.png")
-
-
-def test_folders_are_searched(tmp_path):
-    for name in ("b.png", "b.jpg", "sub/c.PNG", "sub/c_mask.PNG", "d_mask.png", ".e.png", "f.txt"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "plain").write_text("no suffix, no DICOM")
-    files = images.collect([epath.Path(tmp_path)])
-    assert [(file.path.name, file.name) for file in files] == [
-        ("b.jpg", "b_jpg"),
-        ("b.png", "b_png"),
-        ("d_mask.png", "d_mask"),  # no image beside it: an image of that name
-        ("c.PNG", "sub/c"),
-    ]
-    given = [epath.Path(tmp_path / "f.txt"), epath.Path(tmp_path / "sub"), epath.Path(tmp_path)]
-    names = [file.name for file in images.collect(given)]
-    assert len(names) == len(set(names)) == 6
-
-
-def test_nothing_to_read(tmp_path):
-    with pytest.raises(UserError, match=r"no image in .*expected \.png"):
-        images.collect([epath.Path(tmp_path)])
-    with pytest.raises(UserError, match=r"'.*gone' does not exist"):
-        images.collect([epath.Path(tmp_path / "gone")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
@@ -83,11 +84,19 @@ def cached(directory: PathLike, table: Table | None = None, grey_range: str = ""
 
 def _files(folder: epath.Path, depth: int = 4) -> Iterator[epath.Path]:
     """All files below a folder, so many folders deep: a link may lead back up."""
-    for path in folder.iterdir():
+    for path in sorted(folder.iterdir()):
         if path.is_file():
             yield path
         elif depth and path.is_dir():
-            yield from _files(path, depth - 1)
+            with contextlib.suppress(OSError):  # a folder that may not be read holds no image
+                yield from _files(path, depth - 1)
+
+
+def _content(path: epath.Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # as it is told where it is an image
+        return b""
 
 
 def _digest(root: epath.Path, table: Table | None, grey_range: str) -> str:
@@ -95,6 +104,6 @@ def _digest(root: epath.Path, table: Table | None, grey_range: str) -> str:
     described += grey_range
     total = hashlib.blake2b(described.encode(), digest_size=12)
     for path in sorted(_files(root)):
-        content = hashlib.blake2b(path.read_bytes(), digest_size=12).hexdigest()
-        total.update(f"{path.relative_to(root).as_posix()}\0{content}\0".encode())
+        content = hashlib.blake2b(_content(path), digest_size=12).hexdigest()
+        total.update(os.fsencode(path.relative_to(root)) + f"\0{content}\0".encode())
     return total.hexdigest()

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterator
 import numpy as np
 from etils import epath
 
+from busjax import files
 from busjax.classes import CLASSES
 from busjax.data.pictures import SUFFIXES
 from busjax.data.pixels import parse_range
@@ -129,7 +130,7 @@ class _Found:
     doubts: list[Problem] = dataclasses.field(default_factory=list)
 
     def bad(self, path: epath.Path, reason: str) -> None:
-        self.problems.append((path.relative_to(self.root).as_posix(), reason))
+        self.problems.append((files.shown(path.relative_to(self.root)), reason))
 
 
 def _scan(root: epath.Path) -> _Found:

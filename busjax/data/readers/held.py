@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 from PIL import Image
 
+from busjax import files
 from busjax.classes import CLASSES, NORMAL
 from busjax.data import masks, pictures
 from busjax.data.pixels import Range
@@ -124,7 +125,7 @@ def check(
     found = Checked(None, image)
 
     def named(path: epath.Path) -> str:
-        return path.relative_to(root).as_posix()
+        return files.shown(path.relative_to(root))
 
     def bad(path: epath.Path, reason: str) -> None:
         found.problems.append((named(path), reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,20 @@ from busjax.inference.dicom import colours, grey_levels, jpeg, spacing
 from busjax.inference.frame import Frame
 
 _LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+# Of SOP classes, PS3.4 table B.5-1: directories, reports, presentation states, waveforms, key
+# objects, documents, plans of radiotherapy.
+_STORAGE = "1.2.840.10008.5.1.4.1.1."
+_NO_PICTURES = (
+    "1.2.840.10008.1.3.10",
+    *(f"{_STORAGE}{number}" for number in ("88.", "11.", "9.", "104.", "66.1", "66.2", "66.6")),
+    *(f"{_STORAGE}{number}" for number in ("481.3", "481.4", "481.5", "481.8")),
+)
+_HOPELESS = 8  # frames in a row that cannot be decoded, after which no other one is tried
 _UIDS = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
+
+
+class NoPicture(UserError):
+    """The file is DICOM of a kind that holds no picture, such as a report or a directory."""
 
 
 def read(content: bytes) -> Iterator[Frame]:
@@ -23,30 +36,62 @@ def read(content: bytes) -> Iterator[Frame]:
     See `grey_levels.shown`; palettes and YBR become RGB, and colours grey.
 
     Raises:
-        UserError: pydicom is not installed, or the file holds no pixels that can be decoded.
+        NoPicture: it is a directory, report, presentation state or the like.
+        UserError: pydicom is not installed, or pixels cannot be decoded; of several frames those
+            that can have been yielded.
     """
     try:
         import pydicom
     except ImportError as error:
         raise UserError("DICOM needs pydicom: pip install 'busjax[dicom]'") from error
+    dataset = pydicom.Dataset()
     try:
         dataset = pydicom.dcmread(io.BytesIO(content), force=True)
         if "PixelData" not in dataset:
-            raise UserError("it is DICOM without pixels")
+            raise _without_pixels(dataset)
         _complete(dataset)
-        count = int(dataset.get("NumberOfFrames") or 1)
-        uids, regions = _uids(dataset), spacing.regions(dataset)
+        damaged, n_read = [], 0
         for index, pixels in enumerate(_frames(dataset)):
-            number = index + 1 if count > 1 else 0
-            levels = grey(_shown(pixels, dataset, index))
-            size = spacing.of(dataset, index)
-            measured = regions if size is None else ()  # it is of the whole picture
-            size = size or spacing.common(regions)
-            yield Frame(number, levels, size, uids, measured, spacing.tissue(dataset))
+            if isinstance(pixels, Exception):
+                damaged.append((index + 1, pixels))
+                continue
+            yield _frame(dataset, index, pixels)
+            n_read += 1
+        if damaged and not n_read:
+            raise damaged[0][1]
     except UserError:
         raise
     except Exception as error:  # of the many libraries that decode
         raise UserError(f"its DICOM pixels cannot be decoded ({_why(error, dataset)})") from error
+    if damaged:
+        first, why = damaged[0]
+        n_others = _count(dataset) - n_read - 1
+        more = f" and {n_others} more" if n_others else ""
+        raise UserError(
+            f"frame {first}{more} of {_count(dataset)} cannot be decoded "
+            f"({_why(why, dataset)}); the other frames are read"
+        )
+
+
+def _without_pixels(dataset: Any) -> UserError:
+    kind = str(dataset.get("SOPClassUID") or dataset.file_meta.get("MediaStorageSOPClassUID") or "")
+    if kind.startswith(_NO_PICTURES):
+        return NoPicture("it is DICOM of a kind that holds no picture")
+    return UserError("it is DICOM without pixels")
+
+
+def _frame(dataset: Any, index: int, pixels: np.ndarray) -> Frame:
+    number = index + 1 if _count(dataset) > 1 else 0
+    regions = spacing.regions(dataset)
+    size = spacing.of(dataset, index)
+    measured = regions if size is None else ()  # it is of the whole picture
+    size = size or spacing.common(regions)
+    levels = grey(_shown(pixels, dataset, index))
+    return Frame(number, levels, size, _uids(dataset), measured, spacing.tissue(dataset))
+
+
+def _count(dataset: Any) -> int:
+    return int(dataset.get("NumberOfFrames") or 1)
 
 
 def _complete(dataset: Any) -> None:
@@ -62,23 +107,43 @@ def _complete(dataset: Any) -> None:
         dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if implicit else explicit
     if dataset.file_meta.TransferSyntaxUID.is_compressed:
         return
-    size = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("NumberOfFrames") or 1)
+    size = int(dataset.Rows) * int(dataset.Columns) * _count(dataset)
     is_whole = len(dataset.PixelData) >= 3 * size * int(dataset.BitsAllocated) // 8
     if dataset.PhotometricInterpretation == "YBR_FULL_422" and is_whole:
         dataset.PhotometricInterpretation = "YBR_FULL"  # three samples a pixel, not two
 
 
-def _frames(dataset: Any) -> Iterator[np.ndarray]:
-    """Each frame (H, W) or (H, W, 3) as it is stored; YBR is RGB by now."""
+def _frames(dataset: Any) -> Iterator[np.ndarray | Exception]:
+    """Each frame (H, W) or (H, W, 3) as it is stored, YBR as RGB, or why it cannot be decoded."""
     from pydicom.encaps import generate_frames
     from pydicom.pixels import iter_pixels
 
+    count = _count(dataset)
+    start: Callable[[int], Iterator[np.ndarray]]
     if dataset.file_meta.TransferSyntaxUID in _LOSSY_JPEG and int(dataset.BitsAllocated) == 8:
-        count = int(dataset.get("NumberOfFrames") or 1)
-        for frame in generate_frames(dataset.PixelData, number_of_frames=count):
-            yield jpeg.decode(frame, dataset.PhotometricInterpretation)
-        return
-    yield from iter_pixels(dataset)
+        photometric = dataset.PhotometricInterpretation
+        streams = list(generate_frames(dataset.PixelData, number_of_frames=count))
+
+        def start(first: int) -> Iterator[np.ndarray]:
+            return (jpeg.decode(stream, photometric) for stream in streams[first:])
+    else:
+
+        def start(first: int) -> Iterator[np.ndarray]:
+            return iter_pixels(dataset, indices=range(first, count) if first else None)
+
+    rest, in_a_row = start(0), 0
+    for index in range(count):
+        try:
+            pixels = next(rest)
+        except Exception as error:
+            yield error
+            in_a_row += 1
+            if in_a_row == _HOPELESS:
+                return
+            rest = start(index + 1)
+        else:
+            in_a_row = 0
+            yield pixels
 
 
 def _shown(pixels: np.ndarray, dataset: Any, index: int) -> np.ndarray:

@@ -75,6 +75,18 @@ def _table():
     return Data(source="table", dir="../two", table=Table(group="case"))
 
 
+def test_a_comma_in_the_name_of_a_folder(place):
+    """It parts two folders only where no folder has that name."""
+    (place / "two").rename(place / "two,old")
+    assert len(opened(place, dir="two,old", source="table")) == 8
+    for given in ("one,two,old", "two,old,one"):
+        source = opened(place, dir=given)
+        assert sorted(set(source.sets)) == ["one", "two,old"]
+    (place / "one").rename(place / "on,e")
+    assert len(opened(place, dir="two,old,on,e")) == 20
+    assert len(opened(place, dir="on,e")) == 12
+
+
 def test_a_list_is_for_the_busi_folder(place):
     (place / "kept.csv").write_text("class;id\nbenign;1\nnormal;2\n")
     source = opened(place, curation="kept.csv")
