@@ -16,6 +16,7 @@ from busjax.errors import UserError
 from busjax.evaluation import scores, study
 from busjax.networks.ensemble import member_folders
 from busjax.runs import configuration, lock, results
+from busjax.training import monitor
 
 
 def cross_validate(config: Config, workdir: epath.Path) -> dict[str, Any] | None:
@@ -42,6 +43,8 @@ def cross_validate(config: Config, workdir: epath.Path) -> dict[str, Any] | None
         drawn = [_draw(config, source, index) for index in range(config.cv.folds)]
         for index, split in enumerate(drawn):
             run.check_same_split(source, split, _folder(workdir, index))
+            monitor.check(config.train.monitor, run.labels_of(source, split.validation))
+        print("".join(f"{line}\n" for line in splits.gaps(dict(enumerate(drawn)), source)), end="")
         return source, drawn
 
     source, drawn = processes.on_all(prepare)

@@ -8,6 +8,7 @@ import os
 import time
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from busjax import files, processes
@@ -22,6 +23,7 @@ from busjax.evaluation.model_card import write_model_card
 from busjax.networks import portable
 from busjax.networks.places import trained_on
 from busjax.runs import checkpoint, configuration, lock, results
+from busjax.training import monitor
 from busjax.training.loop import train
 
 _SECONDS_TO_APPEAR = 60
@@ -46,7 +48,8 @@ def train_and_evaluate(
     """
     with files.written(workdir), lock.held(workdir, config.train.lock_timeout):
         source, split = _prepare(config, workdir, FREE, given)
-        _print_parts(split)
+        monitor.check(config.train.monitor, labels_of(source, split.validation))
+        _print_parts(source, split)
         if processes.is_first():
             _save(config, workdir, source, split)
         processes.on_all(lambda: _check_shared(workdir))
@@ -283,6 +286,12 @@ def _summary_lines(summary: dict[str, Any]) -> str:
     )
 
 
-def _print_parts(split: Split) -> None:
+def labels_of(source: RecordSource, ids: tuple[str, ...]) -> np.ndarray:
+    """The classes of these images, (N,) int."""
+    chosen = set(ids)
+    return source.labels[[id in chosen for id in source.ids]]
+
+
+def _print_parts(source: RecordSource, split: Split) -> None:
     parts = ", ".join(f"{len(ids)} {part}" for part, ids in split.parts().items())
-    print(f"images: {parts}", flush=True)
+    print("\n".join([f"images: {parts}", *splits.gaps({0: split}, source)]), flush=True)

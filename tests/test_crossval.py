@@ -133,7 +133,7 @@ def test_folder_of_other_images(workdir, config, monkeypatch):
     opened = run.sources.open_source(config.data, ".")
 
     class Fewer:
-        name, description = opened.name, opened.description
+        name, description, remarks = opened.name, opened.description, ()
         ids, labels, groups = opened.ids[3:], opened.labels[3:], opened.groups[3:]
 
     monkeypatch.setattr(run.sources, "open_source", lambda data, cwd: Fewer())

@@ -59,6 +59,7 @@ class ToySource:
     """Squares of the brightness of their class."""
     name = "toy"
     description = "24 toys"
+    remarks = ()
 
     def __init__(self):
         self.ids = self.groups = tuple(f"toy {i}" for i in range(24))

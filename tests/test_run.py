@@ -149,7 +149,7 @@ def test_fields_that_do_not_change_the_result_may_differ(workdir, config):
 
 def test_folder_of_another_source(workdir, config, monkeypatch):
     class Other:
-        name, description, ids, groups = "busi", "BUSI", ("a",), ("a",)
+        name, description, remarks, ids, groups = "busi", "BUSI", (), ("a",), ("a",)
         labels = np.zeros(1, np.int32)
 
     monkeypatch.setattr(run.sources, "open_source", lambda data, cwd: Other())

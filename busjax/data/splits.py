@@ -7,17 +7,19 @@ import dataclasses
 import hashlib
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from etils import epath
 
 from busjax import files
+from busjax.classes import CLASSES
 from busjax.config import Data
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
+_TASK = {"train": "train on", "validation": "validate on", "test": "test on"}
 FILE = "split.json"  # in the folder of a run
 
 
@@ -169,6 +171,31 @@ def first(data: Data, source: RecordSource) -> Split:
         data.test_fraction,
         data.split_seed,
     )
+
+
+def gaps(drawn: Mapping[int, Split], source: RecordSource) -> list[str]:
+    """Says which parts lack a class that the set has, so that scores of it are undefined there.
+
+    Args:
+        drawn: splits by the number of their fold; of one run a single one.
+        source: of their images.
+    """
+    labels = dict(zip(source.ids, source.labels.tolist(), strict=True))
+    counts = np.bincount(source.labels, minlength=len(CLASSES)).tolist()
+    lines = []
+    for part in ("train", "validation", "test"):
+        held = {fold: {labels[id] for id in one.parts()[part]} for fold, one in drawn.items()}
+        for label, name in enumerate(CLASSES):
+            lacking = [str(fold) for fold, present in held.items() if label not in present]
+            if not counts[label] or not lacking:
+                continue
+            one = "lacks" if len(lacking) == 1 else "lack"
+            who = f"fold{'' if len(lacking) == 1 else 's'} {', '.join(lacking)} {one}"
+            lines.append(
+                f"{who if len(drawn) > 1 else 'the split lacks'} {name} images to {_TASK[part]} "
+                f"(there are {counts[label]} in all): scores of that class are undefined there"
+            )
+    return lines
 
 
 def save(split: Split, path: epath.Path, **provenance: Any) -> None:

@@ -72,13 +72,17 @@ def scaled(study: Study) -> dict[str, float]:
 def summarise(study: Study) -> dict[str, Any]:
     """Scores of each fold, their mean and spread, and of all images pooled, with intervals.
 
-    'sd' is the standard deviation over the folds (n - 1). The intervals hold 95 % of the scores of
-    2,000 resamples of the pooled images, drawn by group.
+    'mean' and 'sd', the standard deviation (n - 1), are over the folds in which a score is defined,
+    'n_defined' of them; a fold without an image of a class has no score of it. The intervals hold
+    95 % of the scores of 2,000 resamples of the pooled images, drawn by group.
     """
     rows = study.rows
     pooled = results.summary_from_rows(rows)
     by_fold = [fold.scores for fold in study.folds]
     names = [name for name in pooled if not name.startswith("n_")]
+    defined = {
+        name: [scores[name] for scores in by_fold if not math.isnan(scores[name])] for name in names
+    }
     drawn = resampled(rows, [row.group for row in rows])
     first = study.folds[0]
     summary = {
@@ -91,8 +95,9 @@ def summarise(study: Study) -> dict[str, Any]:
             {"fold": fold.index, **{name: fold.facts.get(name) for name in _TOLD}, **scores}
             for fold, scores in zip(study.folds, by_fold, strict=True)
         ],
-        "mean": {name: float(np.mean([scores[name] for scores in by_fold])) for name in names},
-        "sd": {name: _spread([scores[name] for scores in by_fold]) for name in names},
+        "mean": {name: float(np.mean(values or math.nan)) for name, values in defined.items()},
+        "sd": {name: _spread(values) for name, values in defined.items()},
+        "n_defined": {name: len(values) for name, values in defined.items()},
         "pooled": pooled | scaled(study),
         "interval": {name: bootstrap.interval(values) for name, values in drawn.items()},
         "resamples": bootstrap.RESAMPLES,
@@ -114,7 +119,25 @@ def table(study: Study, summary: dict[str, Any]) -> str:
     lines.append(line("pooled", summary["pooled"]))
     for end, title in enumerate(("95 % from", "to")):
         lines.append(line(title, {k: ends[end] for k, ends in summary["interval"].items()}))
+    if fewer := few_folds(summary):
+        lines.append(fewer)
     return "\n".join(lines)
+
+
+def few_folds(summary: dict[str, Any]) -> str:
+    """Which means are over some folds only, in words; '' where all are over all.
+
+    Args:
+        summary: of `summarise`.
+    """
+    n_folds = len(summary["folds"])
+    few = {
+        title: n
+        for title, key in _COLUMNS.items()
+        if 0 < (n := summary["n_defined"].get(key, n_folds)) < n_folds
+    }
+    said = ", ".join(f"{title} over {n} of {n_folds}" for title, n in few.items())
+    return f"mean and sd over the folds that have a score: {said}" if few else ""
 
 
 def _spread(values: list[float]) -> float:

@@ -23,6 +23,7 @@ from busjax.runs.history import History
 from busjax.training import initialization, parallel
 from busjax.training.console import Console
 from busjax.training.epoch import Epoch
+from busjax.training.monitor import monitored
 from busjax.training.preemption import Watch
 from busjax.training.program import Program
 from busjax.training.steps import TrainState
@@ -163,11 +164,6 @@ class _Training:
         }
         state, evaluated = self._program.saved(self._state), self._program.evaluated(self._state)
         self._checkpoints.save(step, state, evaluated, data, score)
-
-
-def monitored(scores: dict[str, float], monitor: str) -> float:
-    """The sum of the scores that `monitor` names, joined by '+'; higher is better."""
-    return sum(scores[name] for name in monitor.split("+"))
 
 
 def _validator(config: Config, program: Program, source: RecordSource, split: Split) -> Any:

@@ -9,6 +9,7 @@ from busjax.data.splits import (
     draw_fold,
     draw_folds,
     draw_split,
+    gaps,
     provenance,
     read,
     save,
@@ -170,3 +171,22 @@ def test_check_passes():
 def test_check_finds_leaks(split, message):
     with pytest.raises(UserError, match=message):
         check(split, IDS, GROUPS)
+
+
+def test_what_parts_lack_is_told():
+    class Source:
+        ids, labels = tuple("abcdef"), np.array([0, 0, 0, 1, 1, 2])
+
+    whole = Split(("a", "d", "f"), ("b", "e"), ("c",))
+    lines = gaps({0: whole}, Source())
+    assert [line.partition(" (")[0] for line in lines] == [
+        "the split lacks normal images to validate on",
+        "the split lacks malignant images to test on",
+        "the split lacks normal images to test on",
+    ]
+    other = Split(("a", "d", "f"), ("b", "e"), ("c", "e", "f"))
+    lines = gaps({0: whole, 3: other}, Source())
+    assert lines[0].startswith("folds 0, 3 lack normal images to validate on (there are 1 ")
+    assert lines[1].startswith("fold 0 lacks malignant images to test on (there are 2 in all")
+    Source.labels = np.zeros(6, int)  # a class that the set has not is told with the set
+    assert gaps({0: whole}, Source()) == []

@@ -55,6 +55,23 @@ def test_the_table_has_a_dash_where_there_is_no_score(write_fold, tmp_path):
     assert [place for place, cell in enumerate(cells) if cell == "-"] == [4, 5, 8]
 
 
+def test_means_are_over_the_folds_that_have_a_score(write_folds, tmp_path):
+    write_folds(tmp_path)
+    found = study.read(tmp_path)
+    first = found.folds[0]
+    rows = [row for row in first.rows if row.class_name != "normal"]
+    lacking = dataclasses.replace(first, rows=rows)
+    summary = scores.summarise(dataclasses.replace(found, folds=(lacking, *found.folds[1:])))
+    others = [fold.scores["dice_normal"] for fold in found.folds[1:]]
+    assert summary["mean"]["dice_normal"] == pytest.approx(np.mean(others))
+    assert summary["sd"]["dice_normal"] == pytest.approx(np.std(others, ddof=1))
+    assert summary["n_defined"]["dice_normal"] == 2
+    assert summary["n_defined"]["dice_average"] == 3
+    last = scores.table(found, summary).splitlines()[-1]
+    assert last.endswith("have a score: normal over 2 of 3, AUC over 2 of 3")
+    assert not scores.few_folds(scores.summarise(found))
+
+
 @pytest.mark.parametrize(
     ("last", "message"),
     [

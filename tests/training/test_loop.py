@@ -143,11 +143,6 @@ def test_finished_run_is_left_as_it_is(run, source, tmp_path):
     assert 0 <= before[0]["validation"]["dice_average"] <= 1
 
 
-def test_monitor_is_the_sum_of_scores():
-    scores = {"dice_average": 0.5, "accuracy": 0.25, "loss": 1.0}
-    assert loop.monitored(scores, "dice_average+accuracy") == 0.75
-
-
 def _with_bad_steps(monkeypatch, *bad):
     """NaN in the first image of the batch of these steps, counted over all starts."""
     count = itertools.count(1)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from busjax.classes import CLASSES
+from busjax.evaluation import scores
 from busjax.evaluation.compare.paired import Difference
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.study import Study
@@ -92,10 +93,16 @@ def over_folds(
                       *_spread(other.scores, other.sd)])
         for other in others
     ]  # fmt: skip
+    few = [
+        f" {label}: {said}."
+        for label, summary in zip(labels, summaries, strict=True)
+        if (said := scores.few_folds(summary))
+    ]
     beside = " Published scores are as printed, of other splits and other code." if others else ""
     return Table(
         "Mean over folds",
-        f"Mean and standard deviation over test folds; of one split there is no spread.{beside}",
+        f"Mean and standard deviation over test folds; of one split there is no spread.{beside}"
+        + "".join(few),
         ("", "from", *COLUMNS),
         rows,
         frozenset(range(len(labels), len(rows))),
