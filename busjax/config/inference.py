@@ -42,6 +42,13 @@ class Inference(Section):
         default="regions",
         inference=True,
     )
+    grid: str = setting(
+        OneOf(("network", "image")),
+        "pixels in which an evaluation compares masks; network: image_size a side; image: those of "
+        "the original image, to which the mask is resized, as a prediction delivers it",
+        default="network",
+        inference=True,
+    )
     grey_range: str = setting(
         Ends(),
         "as data.grey_range, for the images that are given; '': as data.grey_range",

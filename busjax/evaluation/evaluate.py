@@ -16,8 +16,7 @@ from busjax.config import Config
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
-from busjax.evaluation import calibrate, external, provenance
-from busjax.metrics import boundary, detection, segmentation
+from busjax.evaluation import calibrate, external, grid, provenance
 from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
@@ -38,6 +37,23 @@ class _Images:
     ids: tuple[str, ...]
     resized: pipeline.Resized
     outputs: dict[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class _Finished:
+    """What is delivered of images: a row each, in the grid that is asked for and in others."""
+
+    rows: list[ImageRow]
+    by_grid: dict[str, list[ImageRow]]
+    pictures: results.Predictions
+
+    def grids(self, config: Config) -> dict[str, Any]:
+        """Entries of the summary: the grid of its scores; where there is another, some in that."""
+        chosen = {"grid": grid.name(config.data.image_size, config.inference.grid)}
+        if config.inference.grid == grid.NETWORK:
+            return chosen
+        scores = results.summary_from_rows(self.by_grid[grid.NETWORK])
+        return chosen | {f"{grid.OTHER}{key}": scores[key] for key in grid.COMPARED}
 
 
 def evaluate(
@@ -84,9 +100,10 @@ def evaluate(
     chosen_by = read(validation) if validation else None
     fitted = _calibration(config, trained, chosen_by, kept=folder == results.FOLDER)
     tested = read(ids)
-    rows, predictions = _finish(config, source, tested, fitted)
+    finished = _finish(config, source, tested, fitted)
     summary = {
-        **results.summary_from_rows(rows),
+        **results.summary_from_rows(finished.rows),
+        **finished.grids(config),
         "loss": float(tested.outputs["loss"].mean()),
         **provenance.of(config, trained.trained_on, source),
         "split": "external" if facts.get("data_dir") else "test",
@@ -99,8 +116,8 @@ def evaluate(
         "seconds": round(time.monotonic() - start, 1),
     }
     if processes.is_first():
-        checked = _finish(config, source, chosen_by, fitted)[0] if chosen_by else []
-        results.write(workdir, rows, summary, predictions, folder, checked)
+        checked = _finish(config, source, chosen_by, fitted).rows if chosen_by else []
+        results.write(workdir, finished.rows, summary, finished.pictures, folder, checked)
     return summary
 
 
@@ -145,27 +162,30 @@ def _calibration(
 
 def _finish(
     config: Config, source: RecordSource, images: _Images, fitted: Calibration
-) -> tuple[list[ImageRow], results.Predictions]:
+) -> _Finished:
     """From the probabilities to what is delivered, and what there is to say of it."""
     outputs, target = images.outputs, images.resized.masks.astype(bool)
-    mode = config.model.refine
+    mode, largest = config.model.refine, config.inference.largest
     finished = prediction.postprocess(outputs["mask"][..., None], outputs["classes"], fitted, mode)
-    probability = np.round(np.asarray(finished.mask)[..., 0] * 255).astype(np.uint8)
-    kept = np.array(
-        [components.largest(mask >= 128, config.inference.largest) for mask in probability]
-    )
+    exact = np.asarray(finished.mask)[..., 0]
+    probability = np.round(exact * 255).astype(np.uint8)
+    kept = np.array([components.largest(mask >= 128, largest) for mask in probability])
     probability = np.where(kept, probability, np.minimum(probability, 127))
     positions = [source.ids.index(id) for id in images.ids]
     sets = getattr(source, "sets", None)  # where several were joined
-    rows = make_rows(
-        images.ids,
-        [source.groups[position] for position in positions],
-        images.resized.labels,
-        np.asarray(finished.classes),
-        segmentation.count_pixels(kept, target),
-        boundary.distances(kept, target),
-        detection.lesions(kept, target),
-        sets and [sets[position] for position in positions],
-    )
+
+    def rows(measured: grid.Measured) -> list[ImageRow]:
+        return make_rows(
+            images.ids,
+            [source.groups[position] for position in positions],
+            images.resized.labels,
+            np.asarray(finished.classes),
+            *measured,
+            sets and [sets[position] for position in positions],
+        )
+
+    compared = {grid.NETWORK: rows(grid.in_network(kept, target))}
+    if config.inference.grid == grid.IMAGE:
+        compared[grid.IMAGE] = rows(grid.in_image(exact, source, positions, largest))
     pictures = results.Predictions(np.array(images.ids), images.resized.images, target, probability)
-    return rows, pictures
+    return _Finished(compared[config.inference.grid], compared, pictures)

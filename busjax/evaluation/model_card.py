@@ -13,6 +13,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.data import splits
+from busjax.evaluation import grid
 from busjax.files import PathLike
 from busjax.runs.finished import Run, read_run
 
@@ -101,7 +102,9 @@ def _scores(run: Run) -> str:
         + "\n".join([head, *rows, f"| all | {overall} |"])
         + f"\n\nAccuracy {_number(run.scores['accuracy'])}. Of all: Dice and IoU are means over "
         "images, sensitivity is balanced accuracy, F1 is weighted by class, AUC is the mean of the "
-        "classes. Of each image: `evaluation/images.csv`."
+        "classes. Masks are compared in the pixels of "
+        f"{run.facts.get('grid') or grid.name(run.config['data.image_size'], grid.NETWORK)}. "
+        "Of each image: `evaluation/images.csv`."
     )
 
 

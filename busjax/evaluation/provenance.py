@@ -70,7 +70,9 @@ def _options(config: Config) -> str:
         **dataclasses.asdict(config.inference),
         "members": 1 + len(member_folders(config.inference)),
     }
-    del options["crop"]  # no data set is cropped
+    del options["crop"], options["grey_range"]  # which are for a prediction's images
+    if options["grid"] == "network":  # as in every evaluation before there was a choice
+        del options["grid"]
     return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
 
 

@@ -89,6 +89,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "name": study.name,
         **{name: first.facts[name] for name in SHARED if name in first.facts},
         "protocol": study.protocol,
+        "grid": study.grid,
         "seed": first.config.get("cv.seed"),
         "n_images": len(rows),
         "folds": [

@@ -12,6 +12,7 @@ from etils import epath
 
 from busjax.config import FREE, Config
 from busjax.errors import UserError
+from busjax.evaluation import grid
 from busjax.files import PathLike
 from busjax.runs import configuration, history, results
 from busjax.runs.configuration import FOLD
@@ -70,6 +71,13 @@ class Study:
         if first.index is None:
             return "one split"
         return f"{len(self.folds)} of {first.config['cv.folds']} folds"
+
+    @property
+    def grid(self) -> str:
+        """The pixels in which masks were compared, in words."""
+        first = self.folds[0]
+        size = first.config.get("data.image_size")
+        return str(first.facts.get("grid") or grid.name(size, grid.NETWORK))
 
     @property
     def rows(self) -> list[ImageRow]:

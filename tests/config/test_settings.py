@@ -27,7 +27,7 @@ from busjax.config import (
 )
 from busjax.config.flags import config_dict
 from busjax.config.flags import settings as from_flags
-from busjax.config.rules import Indices, OneOf, Real, SumOf, Text, Whole
+from busjax.config.rules import Ends, Indices, OneOf, Real, SumOf, Text, Whole
 from busjax.errors import UserError
 from busjax.metrics.segmentation import PixelCounts
 from busjax.metrics.summary import summarise
@@ -55,6 +55,8 @@ def outside(rule):
             return ["nonsense", f"{rule.names[0]}+nonsense", "", f"{rule.names[0]}+", 3]
         case Indices():
             return ["a", "-1", "1,", ",", "1, 2", "2,2", "1.5", 3, None, "²"]
+        case Ends():
+            return ["a", "1", "1,", "2,1", "1,1", "1,2,3", "0,inf", "nan,1", 3, None]
     raise AssertionError(rule)
 
 
@@ -75,6 +77,8 @@ def inside(rule):
             return [*rule.names, "+".join(rule.names)]
         case Indices():
             return ["", "0", "3,0,12"]
+        case Ends():
+            return ["", "0,4095", "-1000,1000", "-0.5,0.5", "1e-3,1e3"]
     raise AssertionError(rule)
 
 

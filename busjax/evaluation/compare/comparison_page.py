@@ -11,7 +11,7 @@ from typing import Any
 from etils import epath
 
 from busjax.classes import CLASSES
-from busjax.evaluation import scores, study
+from busjax.evaluation import grid, scores, study
 from busjax.evaluation.compare import SHOWN, charts, paired, tables
 from busjax.evaluation.compare.published import Published
 from busjax.evaluation.report.charts import reliability_chart
@@ -117,8 +117,13 @@ def _phantoms(studies: Sequence[Study]) -> str:
 
 
 def _data(studies: Sequence[Study]) -> list[str]:
-    """What they were tested on: once each."""
-    return list(dict.fromkeys(str(one.folds[0].facts.get("description", "")) for one in studies))
+    """What they were tested on, once each, and whether masks were compared in different pixels."""
+    lines = dict.fromkeys(str(one.folds[0].facts.get("description", "")) for one in studies)
+    of_image = [one.name for one in studies if one.grid == grid.name(None, grid.IMAGE)]
+    if 0 < len(of_image) < len(studies):
+        return [*lines, f"Masks compared in the original images: {', '.join(of_image)}; of the "
+                "others as the network sees them. Dice and distances differ by that."]  # fmt: skip
+    return list(lines)
 
 
 def _dice(labels: Sequence[str], studies: Sequence[Study]) -> list[Chart]:

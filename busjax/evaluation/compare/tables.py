@@ -68,13 +68,19 @@ def more(labels: Sequence[str], summaries: Sequence[dict[str, Any]]) -> Table:
         (label, [(number(summary["pooled"].get(key)), "") for key in _MORE.values()])
         for label, summary in zip(labels, summaries, strict=True)
     ]
+    grids: dict[str, list[str]] = {}
+    for label, summary in zip(labels, summaries, strict=True):
+        grids.setdefault(summary["grid"], []).append(label)
+    pixels = "; ".join(
+        name if len(grids) == 1 else f"{name} ({', '.join(those)})" for name, those in grids.items()
+    )
     return Table(
         "More measures",
         "Sensitivity to malignant at 90 % specificity. Expected calibration error in 15 bins, "
         "Brier score, and both after temperature scaling by the validation images. 95 % Hausdorff "
-        "and average symmetric surface distance in pixels, over the images on which both masks "
-        "have an outline. Lesions found (overlap of one half) and false lesions an image. Images "
-        "whose mask and class contradict each other.",
+        "and average symmetric surface distance, over the images on which both masks have an "
+        f"outline, in pixels of {pixels}. Lesions found (overlap of one half) and false lesions an "
+        "image. Images whose mask and class contradict each other.",
         ("", *_MORE),
         rows,
     )

@@ -9,6 +9,7 @@ from etils import epath
 
 from busjax import files
 from busjax.classes import CLASSES
+from busjax.evaluation import grid
 from busjax.evaluation.report import cases, charts, tables
 from busjax.files import PathLike
 from busjax.pages import drawing
@@ -70,6 +71,8 @@ def _page(run: Run, links: dict[str, str]) -> bytes:
         cards=tables.cards(run),
         by_class=tables.by_class(run),
         by_set=tables.by_set(run),
+        by_grid=tables.by_grid(run),
+        grid=tables.grid_of(run),
         dice=_dice_chart(run),
         confusion=tables.confusion(run.rows),
         more=tables.more(run),
@@ -123,7 +126,7 @@ def _facts(run: Run) -> dict[str, Any]:
     facts = {
         name.replace("_", " "): fact(value)
         for name, value in run.facts.items()
-        if not (isinstance(value, float) and math.isnan(value))
+        if not (isinstance(value, float) and math.isnan(value)) and not name.startswith(grid.OTHER)
     }
     if run.history:
         minutes = sum(entry["seconds"] for entry in run.history) / 60

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from busjax.classes import CLASSES
+from busjax.evaluation import grid
 from busjax.pages.numbers import number
 from busjax.pages.tables import Cell, Listing, Table
 from busjax.runs import results
@@ -29,12 +30,21 @@ _MORE = {
     "negative log-likelihood": "nll",
     "class normal, but a mask": "n_mask_on_normal",
     "class of a lesion, but no mask": "n_lesion_without_mask",
-    "Hausdorff distance, 95 %, mean (pixels)": "hausdorff95",
+    "Hausdorff distance, 95 %, mean": "hausdorff95",
     "the same, median": "hausdorff95_median",
-    "average distance of the outlines (pixels)": "distance",
+    "average distance of the outlines": "distance",
     "images with both outlines": "n_outlined",
     "lesions found": "lesion_sensitivity",
     "false lesions an image": "false_lesions",
+}
+_BY_GRID = {
+    "Dice": "dice_average",
+    "benign": "dice_benign",
+    "malignant": "dice_malignant",
+    "normal": "dice_normal",
+    "IoU": "iou_average",
+    "HD95": "hausdorff95",
+    "ASSD": "distance",
 }
 _ALL = [key for _, key in _COLUMNS.values()]
 
@@ -103,6 +113,34 @@ def _cells(scores: dict[str, float], keys: Sequence[str]) -> list[tuple[str, str
 def more(run: Run) -> dict[str, str]:
     """The measures that few look for first, with their names."""
     return {name: number(run.scores[key]) for name, key in _MORE.items() if key in run.scores}
+
+
+def grid_of(run: Run) -> str:
+    """The pixels in which masks were compared, in words."""
+    size = int(run.config["data.image_size"])
+    return str(run.facts.get("grid") or grid.name(size, grid.NETWORK))
+
+
+def by_grid(run: Run) -> Table | None:
+    """Scores in the original images and as the network sees them; None where one is known."""
+    if f"{grid.OTHER}{_BY_GRID['Dice']}" not in run.facts:
+        return None
+    size = int(run.config["data.image_size"])
+    others = [_or_nan(run.facts[f"{grid.OTHER}{key}"]) for key in _BY_GRID.values()]
+    return Table(
+        "By grid",
+        "Masks compared in the pixels of the original image, to which the mask is resized, and as "
+        "the network sees it. All other scores of this page are of the former.",
+        ("", *_BY_GRID),
+        [
+            ("original image", _cells(run.scores, list(_BY_GRID.values()))),
+            (f"{size} x {size}", [(number(value), "") for value in others]),
+        ],
+    )
+
+
+def _or_nan(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def confusion(rows: Sequence[ImageRow]) -> dict[str, list[int]]:

@@ -1,0 +1,75 @@
+"""The pixels in which masks are compared: those that the network sees, or the original image's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from busjax import components
+from busjax.data.pixels import resize
+from busjax.data.records import RecordSource
+from busjax.metrics import boundary, detection, segmentation
+from busjax.metrics.boundary import Distances
+from busjax.metrics.detection import Lesions
+from busjax.metrics.segmentation import PixelCounts
+
+NETWORK, IMAGE = "network", "image"
+
+COMPARED = (
+    *("dice_average", "dice_benign", "dice_malignant", "dice_normal", "iou_average"),
+    *("hausdorff95", "hausdorff95_median", "distance"),
+)
+"""Scores that differ between the grids."""
+
+OTHER = "network_grid_"
+"""What the names of these scores begin with, in a summary whose own scores are of `IMAGE`."""
+
+
+class Measured(NamedTuple):
+    """What is said of N masks and their annotations."""
+
+    counts: PixelCounts
+    distances: Distances
+    lesions: Lesions
+
+
+def name(image_size: int | None, grid: str) -> str:
+    """The grid in words, to stand beside distances in pixels."""
+    if grid == IMAGE:
+        return "the original image"
+    size = f"{image_size} x {image_size} " if image_size else ""
+    return f"the {size}image that the network sees"
+
+
+def in_network(masks: np.ndarray, target: np.ndarray) -> Measured:
+    """Compares masks (N, S, S) bool with the resized annotations."""
+    return Measured(
+        segmentation.count_pixels(masks, target),
+        boundary.distances(masks, target),
+        detection.lesions(masks, target),
+    )
+
+
+def in_image(
+    probability: np.ndarray, source: RecordSource, positions: Sequence[int], largest: int
+) -> Measured:
+    """Compares masks in the pixels of the original images, as a prediction delivers them.
+
+    Args:
+        probability: (N, S, S) in [0, 1], of the masks as the network gives them.
+        source: of the images.
+        positions: of the N images in it.
+        largest: connected parts of a mask that are kept; 0: all.
+    """
+    each = []
+    for small, position in zip(probability, positions, strict=True):
+        target = source[position].mask.astype(bool)
+        mask = np.clip(resize(small.astype(np.float32), *target.shape), 0, 1) >= 0.5
+        each.append(in_network(components.largest(mask, largest)[None], target[None]))
+    return Measured(
+        PixelCounts(*map(np.concatenate, zip(*(one.counts for one in each), strict=True))),
+        Distances(*map(np.concatenate, zip(*(one.distances for one in each), strict=True))),
+        Lesions(*map(np.concatenate, zip(*(one.lesions for one in each), strict=True))),
+    )
