@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
+import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from etils import epath
 from PIL import Image
@@ -13,7 +16,7 @@ from PIL import Image
 from busjax import files
 from busjax.data import pictures
 from busjax.data.pictures import UNDECODABLE
-from busjax.data.pixels import Range
+from busjax.data.pixels import Range, grey
 from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom, inputs
 from busjax.inference.frame import Frame
@@ -38,7 +41,23 @@ def read(path: epath.Path, grey_range: Range | None = None) -> Iterator[Frame]:
         raise UserError("its link leads nowhere" if is_lost else "it is no regular file")
     try:
         content = path.read_bytes()
-        if inputs.is_dicom(content) or path.suffix.lower() in inputs.DICOM:
+    except OSError as error:
+        raise UserError(f"it cannot be read ({in_one_line(error)})") from error
+    yield from decode(content, grey_range, path.suffix.lower() in inputs.DICOM)
+
+
+def decode(
+    content: bytes, grey_range: Range | None = None, is_dicom: bool = False
+) -> Iterator[Frame]:
+    """Yields the frames of a file's content; see `read`.
+
+    Args:
+        content: of the file.
+        grey_range: as there.
+        is_dicom: by its name; else its first bytes tell.
+    """
+    try:
+        if is_dicom or inputs.is_dicom(content):
             yield from dicom.read(content)
             return
         with warnings.catch_warnings():
@@ -48,6 +67,50 @@ def read(path: epath.Path, grey_range: Range | None = None) -> Iterator[Frame]:
         raise
     except Exception as error:  # of the many libraries that decode
         raise UserError(f"it cannot be read as an image ({in_one_line(error)})") from error
+
+
+def of_any(image: Any, grey_range: Range | None = None) -> Frame:
+    """The frame that a caller of the library gives.
+
+    Args:
+        image: an array, of NumPy, JAX or another library; a Pillow image; the path of a file, or
+            its content as bytes.
+        grey_range: see `pixels.to_uint8`.
+
+    Raises:
+        UserError: it is no image, or a file of several frames.
+    """
+    if isinstance(image, Image.Image):
+        try:
+            return Frame(0, pictures.from_pillow(image, grey_range))
+        except UNDECODABLE as error:
+            raise UserError(f"a Pillow image {pictures.reason(error)}") from error
+    if isinstance(image, str | os.PathLike | bytes | bytearray | memoryview):
+        return _only_frame(image, grey_range)
+    return Frame(0, grey(image, grey_range))
+
+
+def _only_frame(image: Any, grey_range: Range | None) -> Frame:
+    if isinstance(image, str | os.PathLike):
+        path = files.locate(image)
+        name = f"'{files.shown(path)}'"
+        if not files.is_remote(path) and not os.path.lexists(path):
+            raise UserError(f"{name} does not exist: give an image")
+        frames = read(path, grey_range)
+    else:
+        name, frames = "the content that is given", decode(bytes(image), grey_range)
+    try:
+        first, *others = itertools.islice(frames, 2)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from error
+    except ValueError as error:
+        raise UserError(f"{name} holds no frame") from error
+    if others:
+        raise UserError(
+            f"{name} holds several frames: read them by `busjax predict`, or give those of "
+            "busjax.inference.images.read to Predictor.read"
+        )
+    return first
 
 
 def _pictures(content: bytes, grey_range: Range | None) -> Iterator[Frame]:

@@ -140,9 +140,7 @@ def _read(found: Inputs, predictor: Predictor, results: Folder) -> _Outcome:
     try:
         with _interrupts_heard() as heard:
             for batch in _batches(_frames(found, predictor, results, outcome)):
-                readings = predictor.read(
-                    [frame.pixels for _, frame in batch], [frame.tissue for _, frame in batch]
-                )
+                readings = predictor.read([frame for _, frame in batch])
                 for (file, frame), reading in zip(batch, readings, strict=True):
                     if heard:
                         raise _Stopped

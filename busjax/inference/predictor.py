@@ -13,11 +13,13 @@ import numpy as np
 from busjax import compilation, components
 from busjax.classes import CLASSES
 from busjax.config import Config, Inference
-from busjax.data.pixels import grey, parse_range, resize
+from busjax.data.pixels import parse_range, resize
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
 from busjax.inference import lesions, views
+from busjax.inference.frame import Frame
+from busjax.inference.images import of_any
 from busjax.inference.lesions import Box
 from busjax.inference.views import View
 from busjax.models import architectures, prediction
@@ -109,13 +111,14 @@ class Predictor:
         """SHA-256 of the weights of every member, its own first."""
         return tuple(each.digest for each in self._networks)
 
-    def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> Any:
-        """Reads one image, or several of any sizes.
+    def __call__(self, images: Any) -> Any:
+        """Reads one image, or several of any sizes and kinds.
 
         Args:
-            images: (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1];
-                or a list of such. They are resized as in
-                training; `inference.crop` says which part of them.
+            images: an array (H, W) grey, (H, W, 3) RGB or (H, W, 4) RGBA, of NumPy or JAX; uint8,
+                uint16 or float in [0, 1], other types with `inference.grey_range`; a Pillow image;
+                the path of a file of one frame, or its content as bytes; or a list of such. They
+                are resized as in training; `inference.crop` says which part of them.
 
         Returns:
             A `Reading`, or a list of them.
@@ -123,30 +126,20 @@ class Predictor:
         Raises:
             UserError: what is given is no image.
         """
-        if isinstance(images, np.ndarray):
-            return self.read([images])[0]
-        return self.read(images)
+        if isinstance(images, list | tuple):
+            return self.read([of_any(image, self.grey_range) for image in images])
+        return self.read([of_any(images, self.grey_range)])[0]
 
-    def read(
-        self, images: Sequence[np.ndarray], tissue: Sequence[Sequence[View]] = ()
-    ) -> list[Reading]:
-        """Reads several images; see `__call__`.
-
-        Args:
-            images: as there.
-            tissue: of each image the regions of tissue, where they are known.
-        """
-        frames = [grey(image, self.grey_range) for image in images]
-        known = tissue or [()] * len(frames)
+    def read(self, frames: Sequence[Frame]) -> list[Reading]:
+        """Reads frames, as `inference.images.read` gives them; see `__call__`."""
         crop = self.config.inference.crop
-        found = [views.find(*each, crop) for each in zip(frames, known, strict=True)]
-        said = iter(
-            self._said([v.of(f) for f, parts in zip(frames, found, strict=True) for v in parts])
-        )
+        found = [views.find(frame.pixels, frame.tissue, crop) for frame in frames]
+        pairs = list(zip(frames, found, strict=True))
+        said = iter(self._said([view.of(frame.pixels) for frame, parts in pairs for view in parts]))
         largest = self.config.inference.largest
         return [
-            _reading(frame.shape, parts, [next(said) for _ in parts], largest)
-            for frame, parts in zip(frames, found, strict=True)
+            _reading(frame.pixels.shape, parts, [next(said) for _ in parts], largest)
+            for frame, parts in pairs
         ]
 
     def _said(self, pixels: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -2,8 +2,10 @@
 
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 import busjax
 from busjax.classes import CLASSES
@@ -11,6 +13,7 @@ from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.inference import predictor as inference
 from busjax.runs import configuration, results
+from tests.inference.test_images import write_dicom
 
 
 @pytest.fixture(scope="module")
@@ -147,3 +150,49 @@ def test_a_run_of_an_earlier_version_has_the_defaults(run_folder, tmp_path):
     old = text.replace('"timeout": 300', '"gone": 1')
     (tmp_path / "config.json").write_text(old)
     assert configuration.fields(tmp_path) == configuration.fields(run_folder)
+
+
+def test_an_image_of_every_kind_is_the_same_image(predictor, tmp_path):
+    pixels = PhantomSource(1, 3, 40)[0].image
+    path = tmp_path / "a.png"
+    Image.fromarray(pixels).save(path)
+    write_dicom(tmp_path / "a.dcm", pixels)
+    expected = predictor(pixels)
+    given = [
+        *(Image.fromarray(pixels), Image.fromarray(pixels).convert("RGBA"), jnp.asarray(pixels)),
+        *(path, str(path), path.read_bytes(), tmp_path / "a.dcm"),
+        (tmp_path / "a.dcm").read_bytes(),
+        *(pixels.astype(np.uint16) * 257, pixels / 255, pixels[..., None]),
+    ]
+    for image in given:
+        np.testing.assert_array_equal(predictor(image).mask_probability, expected.mask_probability)
+    found = predictor(given)
+    assert len(found) == len(given)
+    assert len(predictor(tuple(given[:2]))) == 2
+
+
+def test_a_range_that_is_given_counts_for_arrays(run_folder, predictor):
+    pixels = PhantomSource(1, 3, 40)[0].image
+    ranged = busjax.load(run_folder, grey_range="0,2550")
+    expected = predictor(pixels).mask_probability
+    for kind in (np.int64, np.uint16, np.float32):
+        with pytest.raises(UserError, match="give them by grey_range"):
+            predictor(pixels.astype(kind) * 10)
+        found = ranged(pixels.astype(kind) * 10)
+        np.testing.assert_array_equal(found.mask_probability, expected)
+
+
+def test_files_that_are_no_single_image_are_told(predictor, tmp_path):
+    (tmp_path / "text.png").write_text("no image")
+    pages = [Image.new("L", (8, 8), level) for level in (10, 200)]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    for name, message in (
+        ("text.png", "text.png': it cannot be read as an image"),
+        ("two.tif", "two.tif' holds several frames"),
+        ("gone.png", "gone.png' does not exist"),
+        (".", "it is no regular file"),
+    ):
+        with pytest.raises(UserError, match=message):
+            predictor(tmp_path / name)
+    with pytest.raises(UserError, match="the content that is given: it cannot be read"):
+        predictor(b"no image")

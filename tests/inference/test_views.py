@@ -10,6 +10,7 @@ from PIL import Image
 import busjax
 from busjax.data.readers.phantom import PhantomSource
 from busjax.inference import predict, views
+from busjax.inference.frame import Frame
 from busjax.inference.views import View, find
 
 SOURCE = PhantomSource(6, 0, 200)
@@ -116,7 +117,7 @@ def test_a_view_is_read_as_the_picture_alone_and_put_back(run_folder):
     frame, (place,) = framed(SOURCE[0].image)
     predictor = busjax.load(run_folder)
     alone = predictor(SOURCE[0].image)
-    (reading,) = predictor.read([frame], [[place]])
+    (reading,) = predictor.read([Frame(0, frame, tissue=(place,))])
     np.testing.assert_array_equal(place.of(reading.mask_probability), alone.mask_probability)
     np.testing.assert_array_equal(reading.class_probabilities, alone.class_probabilities)
     outside = reading.mask_probability.copy()
@@ -131,7 +132,7 @@ def test_each_of_two_views_is_read_by_itself(run_folder):
     frame, places = framed(SOURCE[0].image, SOURCE[1].image)
     predictor = busjax.load(run_folder)
     alone = predictor([SOURCE[0].image, SOURCE[1].image])
-    (reading,) = predictor.read([frame], [places])
+    (reading,) = predictor.read([Frame(0, frame, tissue=tuple(places))])
     for place, one in zip(places, alone, strict=True):
         np.testing.assert_allclose(
             place.of(reading.mask_probability), one.mask_probability, atol=1e-6
