@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import cv2
 import numpy as np
 from PIL import Image
 
-from busjax.data.pictures import is_negative, only_page, raw
+from busjax.data.pictures import is_negative, only_page, opened, raw
 
 _IGNORED = (255, 65535)  # in an image of labels: the rim that VOC 2012 leaves out
 _LABELS = 32  # the largest number that passes for a label; grey edges have larger ones
@@ -32,10 +30,10 @@ def decode(content: bytes) -> np.ndarray:
         content: of the file.
 
     Raises:
-        `pictures.UNDECODABLE`: it is no whole picture, or several; a part of it is neither black
+        pictures.Undecodable: it is no whole picture, or several; a part of it is neither black
             nor white, so that half a mask might be kept.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with opened(content) as image:
         only_page(image)
         picture = raw(image)
         if isinstance(picture, np.ndarray):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
-import struct
-import zlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,18 +12,6 @@ from PIL import Image
 
 from busjax.data.pixels import OF_16_BITS, Range, luma, to_uint8
 from busjax.errors import in_one_line
-
-# All that Pillow raises for a broken file.
-UNDECODABLE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombWarning,
-    Image.DecompressionBombError,
-)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 
@@ -45,6 +32,20 @@ _TURNS = {
 }
 
 
+class Undecodable(ValueError):
+    """A picture that cannot be decoded, or not without guessing; the text says why."""
+
+
+@contextlib.contextmanager
+def opened(content: bytes) -> Iterator[Image.Image]:
+    """The picture of a file; whatever its decoding raises, of any type, becomes `Undecodable`."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            yield image
+    except Exception as error:
+        raise Undecodable(in_one_line(error) or type(error).__name__) from error
+
+
 def decode(content: bytes, grey_range: Range | None = None) -> np.ndarray:
     """Returns the grey levels of a file that holds one picture, (H, W) uint8.
 
@@ -56,9 +57,9 @@ def decode(content: bytes, grey_range: Range | None = None) -> np.ndarray:
         grey_range: the levels that are black and white, where the file does not say it.
 
     Raises:
-        `UNDECODABLE`: it is no whole picture, several, or one whose range is not known.
+        Undecodable: it is no whole picture, several, or one whose range is not known.
     """
-    with Image.open(io.BytesIO(content)) as image:
+    with opened(content) as image:
         only_page(image)
         return from_pillow(image, grey_range)
 
@@ -85,7 +86,7 @@ def pages(image: Image.Image) -> Iterator[int]:
             image.seek(page)
         except EOFError:
             return
-        except UNDECODABLE:
+        except Exception:
             yield page
             return
         if not _tag(image, _KIND, 0) & _NO_PICTURE:
@@ -131,7 +132,7 @@ def _upright(image: Image.Image) -> Image.Image:
         return image
     try:
         turn = _TURNS.get(image.getexif().get(_ORIENTATION, 1))
-    except UNDECODABLE:  # notes that are broken do no harm to the picture
+    except Exception:  # notes that are broken do no harm to the picture
         turn = None
     return image if turn is None else image.transpose(turn)
 

@@ -15,7 +15,6 @@ from PIL import Image
 
 from busjax import files
 from busjax.data import pictures
-from busjax.data.pictures import UNDECODABLE
 from busjax.data.pixels import Range, grey
 from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom, inputs
@@ -83,7 +82,7 @@ def of_any(image: Any, grey_range: Range | None = None) -> Frame:
     if isinstance(image, Image.Image):
         try:
             return Frame(0, pictures.from_pillow(image, grey_range))
-        except UNDECODABLE as error:
+        except Exception as error:
             raise UserError(f"a Pillow image {pictures.reason(error)}") from error
     if isinstance(image, str | os.PathLike | bytes | bytearray | memoryview):
         return _only_frame(image, grey_range)
@@ -124,7 +123,7 @@ def _pictures(content: bytes, grey_range: Range | None) -> Iterator[Frame]:
             try:
                 image.seek(page)
                 levels = pictures.from_pillow(image, grey_range)
-            except UNDECODABLE as error:
+            except Exception as error:
                 if len(pages) == 1:
                     raise
                 damaged.append(f"page {page + 1} {pictures.reason(error)}")

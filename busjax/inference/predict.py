@@ -12,8 +12,10 @@ import argparse
 import contextlib
 import dataclasses
 import itertools
+import logging as standard_logging
 import signal
 import sys
+import warnings
 from collections.abc import Iterable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -105,6 +107,7 @@ def _predict(options: argparse.Namespace) -> int:
     from busjax.inference import folder, inputs
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
+    _quiet()
     out = files.locate(options.out)
     folder.check_free(out, options.overwrite)
     given_paths = [files.locate(path) for path in options.images]
@@ -119,6 +122,14 @@ def _predict(options: argparse.Namespace) -> int:
         outcome = _read(found, predictor, folder.Folder(out, options.save, predictor))
     print(f"{outcome}: {out / 'index.html'}")
     return UNREADABLE if outcome.n_unreadable else 0
+
+
+def _quiet() -> None:
+    """Silences what decoders say of odd files, tracebacks among it: we say it where it matters."""
+    of_pydicom = standard_logging.getLogger("pydicom")
+    of_pydicom.addHandler(standard_logging.NullHandler())
+    of_pydicom.propagate = False
+    warnings.filterwarnings("ignore", module="pydicom|PIL")
 
 
 @dataclasses.dataclass

@@ -138,7 +138,7 @@ def check(
                 levels = pictures.decode(content, grey_range)
                 continue
             inside = masks.decode(content)
-        except pictures.UNDECODABLE as error:
+        except (pictures.Undecodable, OSError) as error:
             missing = isinstance(error, FileNotFoundError)
             bad(path, "it is missing" if missing else pictures.reason(error))
             continue

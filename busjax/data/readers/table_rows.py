@@ -177,6 +177,8 @@ def _lines(path: epath.Path, delimiter: str) -> list[dict[str, str]]:
     if len(set(head)) != len(head) or not lines:
         raise UserError(f"'{path}' must have a line of different column names, and lines below it")
     for number, line in enumerate(lines, 2):
+        if any("\0" in cell for cell in line):
+            raise UserError(f"'{path}' line {number} holds a zero byte: save it as text in UTF-8")
         if len(line) != len(head):
             raise UserError(
                 f"'{path}' line {number} has {len(line)} cells, the first line has {len(head)}: "
