@@ -2,7 +2,6 @@
 
 import io
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,24 +11,9 @@ from busjax.data.readers.phantom import PhantomSource
 from busjax.inference import predict, views
 from busjax.inference.frame import Frame
 from busjax.inference.views import View, find
+from tests.inference.framed import framed
 
 SOURCE = PhantomSource(6, 0, 200)
-
-
-def framed(*pictures, height=300, width=400, gap=24, left=60, top=50):
-    """A scanner's frame: black, with the pictures side by side, letters, a ruler and a wedge."""
-    frame = np.zeros((height, width * len(pictures)), np.uint8)
-    frame[:] = 2  # a screen is not quite black
-    places = []
-    for index, picture in enumerate(pictures):
-        h, w = picture.shape
-        x = left + index * (w + gap)
-        frame[top : top + h, x : x + w] = picture
-        places.append(View(x, top, x + w, top + h))
-    cv2.putText(frame, "BREAST L 12 MHz", (5, 20), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 255, 1)
-    frame[top : top + 200 : 20, 30:38] = 220  # a ruler
-    frame[top : top + 120, 8:16] = np.linspace(255, 0, 120).astype(np.uint8)[:, None]
-    return frame, places
 
 
 def close(found, wanted, tolerance=1):
