@@ -27,6 +27,13 @@ _REMEDIES = {  # what to do about a disk's refusal
 }
 
 
+# Thumbnails, waste and snapshots that storage devices and systems keep beside the files.
+_NOT_OURS = {
+    *("@eadir", "@recycle", "#recycle", "@tmp", "#snapshot", "@recently-snapshot", "__macosx"),
+    *("$recycle.bin", "system volume information", "network trash folder"),
+}
+
+
 class Unwritable(UserError):
     """A folder takes no more files: its disk is full or read-only, or it is gone."""
 
@@ -115,6 +122,11 @@ def _reach(path: epath.Path) -> None:
         raise UserError(f"{path} cannot be reached: {reason(error)}") from error
     finally:
         logger.setLevel(level)
+
+
+def is_of_system(name: str) -> bool:
+    """Whether a folder of this name is hidden, or holds what a system put there and no person."""
+    return name.startswith(".") or name.lower() in _NOT_OURS
 
 
 def shown(path: PathLike) -> str:

@@ -127,11 +127,18 @@ def _open_table(data: Data, cwd: PathLike) -> RecordSource:
 
 
 def _open_several(data: Data, directories: Sequence[str], cwd: PathLike) -> RecordSource:
-    sources = []
+    sources: list[tuple[str, RecordSource]] = []
+    seen: dict[str, str] = {}
     for part in directories:
         if not part.strip():
             raise UserError(f"config.data.dir='{data.dir}' has an empty part")
         directory = files.locate(part.strip(), cwd)
+        same = str(directory) if files.is_remote(directory) else os.path.realpath(directory)
+        if (first := seen.setdefault(same, part)) != part:
+            raise UserError(
+                f"config.data.dir names one folder twice, as '{first}' and '{part}': its images "
+                "would lie in training and test"
+            )
         one = data.but(dir=part.strip())
         if data.source == "auto":
             one = one.but(source="busi" if busi.is_folder(directory) else "table")

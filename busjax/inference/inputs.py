@@ -18,18 +18,26 @@ from busjax.errors import UserError, in_one_line
 
 DICOM = (".dcm", ".dicom", ".ima")
 # What Pillow reads as well, and what a clinic may take for an image: it is then named.
-_OTHERS = (".webp", ".gif", ".jp2", ".pgm", ".ppm", ".avif", ".heic", ".heif", ".npy", ".nii")
+_OTHERS = (
+    *(".webp", ".gif", ".jp2", ".j2k", ".jpx", ".jfif", ".jpe", ".pgm", ".ppm", ".pbm", ".pnm"),
+    *(".tga", ".avif", ".heic", ".heif", ".npy", ".nii"),
+)
 SUFFIXES = (*pictures.SUFFIXES, *DICOM, *_OTHERS)
 
 _MAGIC = b"DICM"  # at byte 128 of a DICOM file, whatever its name
+# How one begins that lacks those bytes: with the first elements of group 0002 or 0008.
+_FIRST = tuple(
+    group + element
+    for group, elements in (
+        (b"\x02\0", (b"\0\0", b"\1\0", b"\2\0")),
+        (b"\x08\0", (b"\0\0", b"\1\0", b"\5\0", b"\x08\0", b"\x12\0", b"\x16\0")),
+    )
+    for element in elements
+)
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")  # how files of Pillow begin
 _MASK = re.compile(r"(.+)_mask(_\d+)*")  # an annotation, as BUSI names it
 _FRAME = re.compile(r"(.+)_frame_\d{4,}")  # as the results of a frame are named
 _LONGEST = 180  # bytes of a name, to which results add their own
-# Thumbnails, waste and snapshots that storage devices and systems keep beside the files.
-_NOT_OURS = {
-    *("@eadir", "@recycle", "#recycle", "@tmp", "#snapshot", "@recently-snapshot", "__macosx"),
-    *("$recycle.bin", "system volume information", "network trash folder"),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +65,7 @@ class Inputs:
 
 def is_dicom(content: bytes) -> bool:
     """Whether a file begins as DICOM does."""
-    return content[128:132] == _MAGIC
+    return content[128:132] == _MAGIC or content.startswith(_FIRST)
 
 
 def collect(paths: Sequence[epath.Path], without: epath.Path | None = None) -> Inputs:
@@ -91,7 +99,7 @@ class _Search:
     def __init__(self, without: epath.Path | None) -> None:
         self.found: list[tuple[epath.Path, str, bool]] = []  # path, name, whether it is given
         self.unreadable: list[tuple[epath.Path, str]] = []
-        self._without = without
+        self._without = None if without is None else _real(without)
         self._seen: set[str] = set()
 
     def add(self, path: epath.Path, name: str, is_given: bool = False) -> None:
@@ -101,7 +109,8 @@ class _Search:
 
     def folder(self, folder: epath.Path, name: str) -> None:
         """Keeps the images of a folder by name, then those of the folders in it."""
-        if folder == self._without or not self._is_new(_real(folder)):
+        real = _real(folder)
+        if real == self._without or not self._is_new(real):
             return
         try:
             entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
@@ -114,7 +123,7 @@ class _Search:
             if path not in folders and _is_image(path, stems):
                 self.add(path, f"{name}{path.name}")
         for path in sorted(folders):
-            if path.name.lower() not in _NOT_OURS:
+            if not files.is_of_system(path.name):
                 self.folder(path, f"{name}{path.name}/")
 
     def _is_new(self, key: str) -> bool:
@@ -134,16 +143,20 @@ def _is_link(path: epath.Path) -> bool:
 def _is_image(path: epath.Path, stems: set[str]) -> bool:
     if (match := _MASK.fullmatch(path.stem)) and path.suffix.lower() in SUFFIXES:
         return match[1] not in stems
-    return path.suffix.lower() in SUFFIXES or _begins_as_dicom(path)
+    return path.suffix.lower() in SUFFIXES or _begins_as_image(path)
 
 
-def _begins_as_dicom(path: epath.Path) -> bool:
-    """By its first bytes; what cannot be opened counts, so that it is named."""
+def _begins_as_image(path: epath.Path) -> bool:
+    """By its first bytes; what cannot be opened counts, so that it is named.
+
+    A file with a suffix that is none of an image counts where it is DICOM alone.
+    """
     if not files.is_remote(path) and not os.path.isfile(path):
         return os.path.islink(path) and not os.path.exists(path)  # a pipe or socket is no image
     try:
         with path.open("rb") as file:
-            return is_dicom(file.read(132))
+            start = file.read(132)
+        return is_dicom(start) or (not path.suffix and start.startswith(_PICTURES))
     except OSError:
         return True
 

@@ -46,6 +46,10 @@ def test_dicom_is_known_by_its_content(tmp_path):
     found = ("IM0001", "US.1.2.840.1.5", "1.2.276.0.3", "IM1.DCM;1", "b.IMA", "a.dcm")
     for name in found:
         write_dicom(tmp_path / name, GREY)
+    content = (tmp_path / "IM0001").read_bytes()
+    (tmp_path / "bare").write_bytes(content[132:])  # without the bytes that say what it is
+    Image.fromarray(GREY).save(tmp_path / "picture", "jpeg")
+    found = (*found, "bare", "picture")
     (tmp_path / "notes.1").write_text("no image" * 40)
     os.mkfifo(tmp_path / "pipe")
     assert {file.path.name for file in collect(tmp_path).files} == set(found)

@@ -19,7 +19,7 @@ from busjax.data.pictures import SUFFIXES
 from busjax.data.pixels import parse_range
 from busjax.data.readers.held import HeldSource, check, in_threads
 from busjax.data.records import Problem, Record
-from busjax.errors import UserError
+from busjax.errors import UserError, in_one_line
 from busjax.files import PathLike
 
 FOLDER = "Dataset_BUSI_with_GT"  # as the official archive names it
@@ -172,9 +172,14 @@ def _pictures(found: _Found, folder: epath.Path) -> Iterator[epath.Path]:
     """The pictures of a class in a fixed order; hidden files ('._a.png') and notes are none."""
     if not folder.is_dir():
         return
-    for path in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        found.bad(folder, in_one_line(error))
+        return
+    for path in entries:
         suffix = path.suffix.lower()
-        if path.name.startswith("."):
+        if files.is_of_system(path.name):
             continue
         if path.is_dir() and suffix not in SUFFIXES:
             found.bad(path, "a folder within a class is not read: put its images beside the others")

@@ -9,6 +9,7 @@ import io
 import os
 import posixpath
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from etils import epath
@@ -117,14 +118,24 @@ def _place_masks(directory: epath.Path, found: Rows) -> None:
 def _spelt(directory: epath.Path, path: str) -> str | None:
     """A path of the table in its shortest spelling; None where it leaves the folder.
 
-    Windows writes '\\\\' between its parts, which is a letter of a name elsewhere.
+    Windows writes a backslash between its parts, which is a letter of a name elsewhere; and an
+    umlaut is one letter here, a letter and its dots there.
     """
-    if "\\" in path and not (directory / path).exists():
-        path = path.replace("\\", "/")
+    others = [path.replace("\\", "/")]
+    others += [unicodedata.normalize(form, others[0]) for form in ("NFC", "NFD")]
+    if path and not _is_there(directory / path):
+        path = next((other for other in others if _is_there(directory / other)), others[0])
     short = posixpath.normpath(path) if path else path
     if short.startswith(("/", "../")) or short == ".." or re.match(r"[A-Za-z]:/", short):
         return None
     return short
+
+
+def _is_there(path: epath.Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # too long to be one
+        return False
 
 
 def _file(path: epath.Path) -> object:

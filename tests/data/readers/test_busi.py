@@ -3,6 +3,7 @@ import zlib
 
 import numpy as np
 import pytest
+from etils import epath
 from PIL import Image
 
 from busjax.data.readers.busi import BusiSource
@@ -312,6 +313,30 @@ def test_images_and_masks_in_other_formats_are_read(folder, kind):
     record = source[source.ids.index("benign (4)")]
     assert abs(record.image.astype(int) - GREY).max() <= (2 if kind == "jpg" else 0)
     np.testing.assert_array_equal(record.mask, SQUARE)
+
+
+def test_what_systems_leave_in_a_class_is_no_image(folder):
+    for name in ("@eaDir", "#recycle", ".thumbnails"):
+        save(folder / "benign" / name / "benign (1).png", GREY)
+    (folder / "normal/notes.txt").write_text("two images")
+    source = BusiSource(folder, "error")
+    assert len(source) == 6
+    assert source.remarks == ()
+
+
+def test_a_class_that_may_not_be_read_is_named(folder, monkeypatch):
+    kind = type(epath.Path(folder))
+    iterdir = kind.iterdir
+
+    def refuse(path):
+        if path.name == "normal":  # root may read everything
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(kind, "iterdir", refuse)
+    with pytest.raises(UserError, match=r"normal: .*Permission denied"):
+        BusiSource(folder, "error")
+    assert len(BusiSource(folder, "skip")) == 4
 
 
 def test_an_inverted_mask_is_told(folder):

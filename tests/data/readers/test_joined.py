@@ -75,6 +75,13 @@ def _table():
     return Data(source="table", dir="../two", table=Table(group="case"))
 
 
+def test_a_folder_under_two_names_is_refused(place):
+    (place / "alias").symlink_to("one")
+    for given in ("one,alias", "one,two,./one/../alias", "one,one/"):
+        with pytest.raises(UserError, match=r"names (one folder twice|two folders)"):
+            opened(place, dir=given)
+
+
 def test_a_comma_in_the_name_of_a_folder(place):
     """It parts two folders only where no folder has that name."""
     (place / "two").rename(place / "two,old")

@@ -181,6 +181,16 @@ def test_the_lines_of_an_image_are_one_with_all_its_lesions(place):
             opened(place, **PLAIN)
 
 
+def test_an_umlaut_in_another_form_is_the_same_file(place):
+    Image.fromarray(np.full((8, 8), 90, np.uint8)).save(place / "set" / "gr\u00fc\u00df.png")
+    rows = "gru\u0308\u00df.png,,normal\ngr\u00fc\u00df.png,,normal\n"
+    (place / "set" / "list.csv").write_text("image,mask,label\n" + rows)
+    with pytest.raises(UserError, match=r"\(1\): line 3: 'gr\u00fc\u00df.png' is listed twice"):
+        opened(place, **PLAIN)
+    source = opened(place, on_bad="skip", **PLAIN)
+    assert source.ids == ("gr\u00fc\u00df.png",)
+
+
 def test_codes_that_say_not_known_are_told(place):
     names = [f"Images/bus_{index:04d}-l.png,Masks/mask_{index:04d}-l.png" for index in range(6)]
     codes = ("NA", "NA", "nan", "", "", "7")
