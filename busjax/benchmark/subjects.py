@@ -81,7 +81,7 @@ def batch_of(subject: Subject) -> dict[str, np.ndarray]:
         "label": (np.arange(subject.batch) % 3).astype(np.int32),
         "valid": np.ones(subject.batch, np.float32),
         "index": np.arange(subject.batch, dtype=np.int32),
-    }
+    } | ({"inside": np.ones(shape, np.float32)} if subject.config.data.fit == "pad" else {})
 
 
 def _ours_train(subject: Subject) -> Call:

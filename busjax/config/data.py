@@ -88,6 +88,12 @@ class Data(Section):
         "'0,4095': 16 bits that hold fewer, 32 bits, signed, floats; '': such a file is bad",
         default="",
     )
+    fit: str = setting(
+        OneOf(("stretch", "pad")),
+        "how an image becomes a square; stretch: its proportions are given up; pad: they are kept, "
+        "and what is added around it counts in no loss and no score",
+        default="stretch",
+    )
     image_size: int = setting(Whole(2, 4096), "pixels a side, after resizing", default=128)
     phantom_count: int = setting(POSITIVE, "synthetic images, the classes in turn", default=400)
     phantom_seed: int = setting(Whole(0), "another seed, other phantoms", default=0)

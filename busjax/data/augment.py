@@ -66,7 +66,8 @@ def _warp(
     return cv2.remap(image, x, y, cv2.INTER_LINEAR, borderMode=_BORDER), warped
 
 
-@functools.lru_cache(maxsize=4)  # at 256 x 256 it takes as long as both samplings
+# At 256 x 256 it takes as long as both samplings; padded images are of many sizes.
+@functools.lru_cache(maxsize=64)
 def _grid(h: int, w: int) -> np.ndarray:
     """Returns the (x, y) of every pixel, (H, W, 2) float32; not to be written."""
     x, y = np.meshgrid(np.arange(w, dtype=np.float32), np.arange(h, dtype=np.float32))

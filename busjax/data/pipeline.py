@@ -11,8 +11,8 @@ import grain
 import numpy as np
 
 from busjax.config import Config, Data
+from busjax.data import fitting
 from busjax.data.augment import augment
-from busjax.data.pixels import resize
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
@@ -21,6 +21,7 @@ Example = dict[str, np.ndarray]
 
 image: (H, W, C) float32 in [0, 1].
 mask: (H, W, 1) float32, 0 or 1.
+inside: (H, W, 1) float32, 1 on the image and 0 around it; with `config.data.fit=pad` alone.
 label: () int32, index into `CLASSES`.
 valid: () float32, 1; 0 for padding, which counts nowhere.
 index: () int32, position within the ids that the batches were asked for.
@@ -49,16 +50,25 @@ class Shard:
 
 
 class Resized:
-    """Images and masks of some ids, resized once to a square and held in memory as uint8.
+    """Images and masks of some ids, fitted once into a square and held in memory as uint8.
 
     Attributes:
         images: (N, size, size) uint8, grey levels in [0, 255].
         masks: (N, size, size) uint8, 0 or 1; a lesion never vanishes.
         labels: (N,) int32, indices into `CLASSES`.
+        areas: of each image its place in the square.
     """
 
-    def __init__(self, source: RecordSource, ids: Sequence[str], size: int) -> None:
-        """Decodes and resizes; the aspect ratio is given up, as is usual on BUSI.
+    def __init__(
+        self, source: RecordSource, ids: Sequence[str], size: int, fit: str = fitting.STRETCH
+    ) -> None:
+        """Decodes and fits.
+
+        Args:
+            source: of the records.
+            ids: of those to fit.
+            size: pixels a side.
+            fit: `config.data.fit`.
 
         Raises:
             UserError: an id that the source lacks.
@@ -67,11 +77,14 @@ class Resized:
         self.images = np.empty((len(ids), size, size), np.uint8)
         self.masks = np.empty((len(ids), size, size), np.uint8)
         self.labels = np.asarray(source.labels, np.int32)[positions]
+        self.areas = [fitting.place((size, size), size, fit)] * len(ids)
+        self._fit = fit
 
         def fill(i: int) -> None:
             record = source[positions[i]]
-            self.images[i] = resize(record.image, size, size)
-            self.masks[i] = _resize_mask(record.mask, size)
+            self.areas[i] = area = fitting.place(record.image.shape, size, fit)
+            self.images[i] = fitting.fit_image(record.image, area, size)
+            self.masks[i] = fitting.fit_mask(record.mask, area, size)
 
         with ThreadPoolExecutor() as pool:  # a phantom takes tens of milliseconds
             list(pool.map(fill, range(len(ids))))
@@ -81,9 +94,12 @@ class Resized:
 
     def __getitem__(self, index: int) -> Example:
         """Returns one image without channels: image and mask are (size, size), mask is uint8."""
+        size = self.images.shape[-1]
+        padded = self._fit == fitting.PAD
         return {
             "image": self.images[index].astype(np.float32) / 255,
             "mask": self.masks[index],
+            **({"inside": fitting.inside(self.areas[index], size)} if padded else {}),
             "label": self.labels[index],
             "valid": np.float32(1),
             "index": np.int32(index),
@@ -111,7 +127,7 @@ def train_batches(
     """
     batch_size = config.train.batch_size
     local_size = shard.of(batch_size)
-    resized = Resized(source, ids, config.data.image_size)
+    resized = Resized(source, ids, config.data.image_size, config.data.fit)
     order = _epoch(resized.labels, config.data.oversample)
     if len(order) < batch_size:
         raise UserError(
@@ -128,7 +144,12 @@ def _endless(resized: Resized, order: np.ndarray, config: Config) -> grain.MapDa
     """Returns the augmented examples of all epochs; each is a function of seed and position."""
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
-        image, mask = augment(example["image"], example["mask"], rng, config.augment)
+        area = resized.areas[example["index"]]
+        image, mask = example["image"], example["mask"]
+        # What lies around the image is none of it: it stays black, whatever is done to the image.
+        changed = augment(area.of(image), area.of(mask), rng, config.augment)
+        size = config.data.image_size
+        image, mask = (fitting.in_square(part, area, size) for part in changed)
         return _with_channels(
             {**example, "image": image, "mask": mask}, config.model.image_channels
         )
@@ -203,15 +224,10 @@ def _epoch(labels: np.ndarray, oversample: bool) -> np.ndarray:
 
 
 def _with_channels(example: Example, image_channels: int) -> Example:
-    image, mask = example["image"][..., None], example["mask"][..., None]
+    image = example["image"][..., None]
+    planes = {name: example[name] for name in ("mask", "inside") if name in example}
     return {
         **example,
         "image": np.repeat(image, image_channels, axis=-1),
-        "mask": mask.astype(np.float32),
+        **{name: plane[..., None].astype(np.float32) for name, plane in planes.items()},
     }
-
-
-def _resize_mask(mask: np.ndarray, size: int) -> np.ndarray:
-    """Returns 1 where at least half of a pixel is lesion, or, if none is, where most of it is."""
-    share = resize(mask.astype(np.float32), size, size)
-    return ((share > 0) & (share >= min(0.5, share.max()))).astype(np.uint8)

@@ -93,7 +93,7 @@ def evaluate(
     ensemble = Ensemble((trained.variables, *_members(config, source, ids)))
 
     def read(part: tuple[str, ...]) -> _Images:
-        resized = pipeline.Resized(source, part, config.data.image_size)
+        resized = pipeline.Resized(source, part, config.data.image_size, config.data.fit)
         batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
         return _Images(part, resized, program.evaluate(ensemble, batches))
 
@@ -172,6 +172,7 @@ def _finish(
     kept = np.array([components.largest(mask >= 128, largest) for mask in probability])
     probability = np.where(kept, probability, np.minimum(probability, 127))
     positions = [source.ids.index(id) for id in images.ids]
+    areas = images.resized.areas
     sets = getattr(source, "sets", None)  # where several were joined
 
     def rows(measured: grid.Measured) -> list[ImageRow]:
@@ -184,8 +185,8 @@ def _finish(
             sets and [sets[position] for position in positions],
         )
 
-    compared = {grid.NETWORK: rows(grid.in_network(kept, target))}
+    compared = {grid.NETWORK: rows(grid.in_network(kept, target, areas))}
     if config.inference.grid == grid.IMAGE:
-        compared[grid.IMAGE] = rows(grid.in_image(exact, source, positions, largest))
+        compared[grid.IMAGE] = rows(grid.in_image(exact, areas, source, positions, largest))
     pictures = results.Predictions(np.array(images.ids), images.resized.images, target, probability)
     return _Finished(compared[config.inference.grid], compared, pictures)

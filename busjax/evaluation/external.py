@@ -15,7 +15,10 @@ from busjax.networks.trained import TrainedOn
 from busjax.runs import configuration, results
 
 # Fields that tell of other images, not of the network that reads them.
-DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {"data.image_size"}
+DATA = frozenset(name for name in FIELDS if name.startswith("data.")) - {
+    "data.image_size",
+    "data.fit",
+}
 
 
 def is_asked_for(config: Config, workdir: epath.Path) -> bool:

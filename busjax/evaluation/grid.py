@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from busjax import components
-from busjax.data.pixels import resize
+from busjax.data import fitting
+from busjax.data.fitting import Area
 from busjax.data.records import RecordSource
 from busjax.metrics import boundary, detection, segmentation
 from busjax.metrics.boundary import Distances
@@ -43,31 +44,52 @@ def name(image_size: int | None, grid: str) -> str:
     return f"the {size}image that the network sees"
 
 
-def in_network(masks: np.ndarray, target: np.ndarray) -> Measured:
-    """Compares masks (N, S, S) bool with the resized annotations."""
-    return Measured(
-        segmentation.count_pixels(masks, target),
-        boundary.distances(masks, target),
-        detection.lesions(masks, target),
+def in_network(masks: np.ndarray, target: np.ndarray, areas: Sequence[Area]) -> Measured:
+    """Compares masks (N, S, S) bool with the fitted annotations, each in the place of its image."""
+    return _joined(
+        [
+            _compared(area.of(one), area.of(other))
+            for one, other, area in zip(masks, target, areas, strict=True)
+        ]
     )
 
 
 def in_image(
-    probability: np.ndarray, source: RecordSource, positions: Sequence[int], largest: int
+    probability: np.ndarray,
+    areas: Sequence[Area],
+    source: RecordSource,
+    positions: Sequence[int],
+    largest: int,
 ) -> Measured:
     """Compares masks in the pixels of the original images, as a prediction delivers them.
 
     Args:
         probability: (N, S, S) in [0, 1], of the masks as the network gives them.
+        areas: of each image its place in the square.
         source: of the images.
         positions: of the N images in it.
         largest: connected parts of a mask that are kept; 0: all.
     """
     each = []
-    for small, position in zip(probability, positions, strict=True):
+    for small, area, position in zip(probability, areas, positions, strict=True):
         target = source[position].mask.astype(bool)
-        mask = np.clip(resize(small.astype(np.float32), *target.shape), 0, 1) >= 0.5
-        each.append(in_network(components.largest(mask, largest)[None], target[None]))
+        whole = fitting.back(small.astype(np.float32), area, *target.shape)
+        mask = components.largest(np.clip(whole, 0, 1) >= 0.5, largest)
+        each.append(_compared(mask, target))
+    return _joined(each)
+
+
+def _compared(mask: np.ndarray, target: np.ndarray) -> Measured:
+    """What is said of one mask (H, W) bool."""
+    mask, target = mask[None], target[None]
+    return Measured(
+        segmentation.count_pixels(mask, target),
+        boundary.distances(mask, target),
+        detection.lesions(mask, target),
+    )
+
+
+def _joined(each: Sequence[Measured]) -> Measured:
     return Measured(
         PixelCounts(*map(np.concatenate, zip(*(one.counts for one in each), strict=True))),
         Distances(*map(np.concatenate, zip(*(one.distances for one in each), strict=True))),

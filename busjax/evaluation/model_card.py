@@ -112,7 +112,11 @@ def _weaknesses(run: Run) -> str:
     normal, malignant = run.rows_of("normal"), run.rows_of("malignant")
     weaknesses = [
         "it knows the scanners and patients of one data set only",
-        "images are resized to a square: the proportions of a lesion are lost",
+        *(
+            []
+            if run.config.get("data.fit") == "pad"
+            else ["images are resized to a square: the proportions of a lesion are lost"]
+        ),
         "its probabilities are not calibrated",
     ]
     if normal:

@@ -13,7 +13,9 @@ import numpy as np
 from busjax import compilation, components
 from busjax.classes import CLASSES
 from busjax.config import Config, Inference
-from busjax.data.pixels import parse_range, resize
+from busjax.data import fitting
+from busjax.data.fitting import Area
+from busjax.data.pixels import parse_range
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
@@ -29,6 +31,8 @@ from busjax.networks.places import open_network, settings
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
+
+_Said = tuple[np.ndarray, np.ndarray]  # mask (H, W) and classes (3,), probabilities
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +70,8 @@ class Predictor:
         image_size: pixels a side that the network sees.
         grey_range: the levels that are black and white where the type of an image does not say it.
         ensemble: the variables of its flax module, and their calibration.
-        compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`.
+        compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`;
+            where they are padded it takes `inside` (b, S, S, 1) as well.
     """
 
     def __init__(self, network: PathLike, *others: PathLike, **inference: Any) -> None:
@@ -142,21 +147,30 @@ class Predictor:
             for frame, parts in pairs
         ]
 
-    def _said(self, pixels: list[np.ndarray]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Mask (S, S) and classes (3,) of each picture."""
+    def _said(self, pixels: list[np.ndarray]) -> Iterator[_Said]:
+        """What the network says of each picture, the mask in the picture's own size."""
         for start, size in _batches(len(pixels)):
             part = pixels[start : start + size]
-            masks, classes = self._predict(part, size)
-            for _, mask, probabilities in zip(part, masks, classes, strict=False):
-                yield mask, probabilities
+            side, fit = self.image_size, self.config.data.fit
+            areas = [fitting.place(image.shape, side, fit) for image in part]
+            masks, classes = self._predict(part, areas, size)
+            for image, area, mask, probabilities in zip(part, areas, masks, classes, strict=False):
+                yield np.clip(fitting.back(mask, area, *image.shape), 0, 1), probabilities
 
-    def _predict(self, pixels: list[np.ndarray], size: int) -> tuple[np.ndarray, np.ndarray]:
+    def _predict(
+        self, pixels: list[np.ndarray], areas: list[Area], size: int
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Masks (size, S, S) and classes (size, 3), those of the padding last."""
         side, channels = self.image_size, self.config.model.image_channels
         batch = np.zeros((size, side, side, channels), np.float32)
-        for slot, image in zip(batch, pixels, strict=False):
-            slot[:] = (resize(image, side, side).astype(np.float32) / 255)[..., None]
-        outputs = jax.device_get(self.compute(self.ensemble, batch))
+        inside = np.zeros((size, side, side, 1), np.float32)
+        for index, (image, area) in enumerate(zip(pixels, areas, strict=True)):
+            levels = fitting.fit_image(image, area, side).astype(np.float32)
+            batch[index] = (levels / 255)[..., None]
+            inside[index] = fitting.inside(area, side)[..., None]
+        pads = self.config.data.fit == fitting.PAD
+        given = {"inside": inside} if pads else {}
+        outputs = jax.device_get(self.compute(self.ensemble, batch, **given))
         return outputs.mask[..., 0], outputs.classes
 
 
@@ -197,15 +211,13 @@ def _batches(count: int) -> list[tuple[int, int]]:
 def _reading(
     shape: tuple[int, ...],
     parts: Sequence[View],
-    said: Sequence[tuple[np.ndarray, np.ndarray]],
+    said: Sequence[_Said],
     largest: int,
 ) -> Reading:
     """Puts what was said of each view into the frame; keeps so many parts of the mask, 0: all."""
     probability = np.zeros(shape, np.float32)
     for view, (mask, _) in zip(parts, said, strict=True):
-        height, width = view.bottom - view.top, view.right - view.left
-        within = np.clip(resize(mask, height, width), 0, 1)
-        view.of(probability)[:] = np.maximum(view.of(probability), within)
+        view.of(probability)[:] = np.maximum(view.of(probability), mask)
     inside = components.largest(probability >= 0.5, largest)
     boxes = tuple(box for box, _ in lesions.find(inside))
     classes = [each for _, each in said]

@@ -3,13 +3,13 @@ views; the network was trained on the picture alone."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import cv2
 import numpy as np
 
 from busjax.classes import CLASSES, MALIGNANT, NORMAL
+from busjax.data.fitting import Area
 
 _BLACK = 10  # grey levels, up to which a blurred pixel is border
 _SMALLEST = 0.1  # share of the frame, below which a part is no picture
@@ -18,22 +18,8 @@ _LINE = 0.02  # share of a row or column of a part that is bright, above which t
 _WHOLE = 0.9  # share of the frame, above which it is the picture
 
 
-@dataclasses.dataclass(frozen=True)
-class View:
-    """A part of a frame that is read by itself; right and bottom are excluded."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def area(self) -> int:
-        return max(0, self.right - self.left) * max(0, self.bottom - self.top)
-
-    def of(self, frame: np.ndarray) -> np.ndarray:
-        """Its pixels."""
-        return frame[self.top : self.bottom, self.left : self.right]
+View = Area
+"""A part of a frame that is read by itself."""
 
 
 def find(pixels: np.ndarray, regions: Sequence[View], crop: str) -> tuple[View, ...]:

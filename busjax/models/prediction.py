@@ -68,6 +68,7 @@ def predict(
     image: Array,
     flips: str = "none",
     refinement: str = "none",
+    inside: Array | None = None,
 ) -> Prediction:
     """Maps images to what is delivered.
 
@@ -77,10 +78,10 @@ def predict(
         image: (B, H, W, C) float32 in [0, 1].
         flips: a key of `FLIPS`: the probabilities of so many views are averaged.
         refinement: a key of `refine.REFINEMENTS`.
+        inside: (B, H, W, 1), 1 on the image and 0 around it; None: the image fills the square.
     """
-    return average(
-        augmented_outputs(network, ensemble, image, flips), ensemble.calibration, refinement
-    )
+    said = augmented_outputs(network, ensemble, image, flips)
+    return average(said, ensemble.calibration, refinement, inside)
 
 
 def augmented_outputs(
@@ -104,9 +105,18 @@ def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:
     return encoder.spec.ops.map_batch(evaluate, image, encoder.dtype)
 
 
-def average(said: list[Outputs], calibration: Calibration, refinement: str = "none") -> Prediction:
-    """Averages the probabilities of all views, calibrates and refines them; see `postprocess`."""
+def average(
+    said: list[Outputs],
+    calibration: Calibration,
+    refinement: str = "none",
+    inside: Array | None = None,
+) -> Prediction:
+    """Averages the probabilities of all views, calibrates and refines them; see `postprocess`.
+
+    There is no tumour around an image: see `predict`.
+    """
     mask = sum(jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said) / len(said)
+    mask = mask if inside is None else mask * inside
     classes = sum(jax.nn.softmax(outputs.class_logits) for outputs in said) / len(said)
     return postprocess(mask, classes, calibration, refinement)
 

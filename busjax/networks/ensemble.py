@@ -38,7 +38,7 @@ def members(config: Config, places: Iterable[PathLike]) -> list[Trained]:
 def _check_same_network(config: Config, place: PathLike) -> None:
     """Raises a UserError unless it is the same network, for images of the same size."""
     ours, theirs = config.flat(), settings(place).flat()
-    names = {name for name in ours if name.startswith("model.")} | {"data.image_size"}
+    names = {name for name in ours if name.startswith("model.")} | {"data.image_size", "data.fit"}
     if changed := differing(theirs, ours, names - _ANY):
         raise UserError(
             f"'{place}' cannot be averaged with this run: {', '.join(changed)}; average networks "

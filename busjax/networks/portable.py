@@ -144,12 +144,16 @@ def content(folder: epath.Path) -> dict[str, Any]:
 
 def _preprocessing(config: Config) -> dict[str, Any]:
     size, channels = config.data.image_size, config.model.image_channels
+    how = (
+        f"the longer side resized to {size}, the rest of {size} x {size} black on both sides"
+        if config.data.fit == "pad"
+        else f"resized to {size} x {size}, proportions not kept"
+    )
     repeated = "" if channels == 1 else ", repeated in three channels"
     return {
         "image_size": size,
         "image_channels": channels,
-        "preprocessing": f"grey levels / 255, resized to {size} x {size}, not cropped, proportions "
-        f"not kept{repeated}; float32 in [0, 1]",
+        "preprocessing": f"grey levels / 255, {how}, not cropped{repeated}; float32 in [0, 1]",
     }
 
 
@@ -162,5 +166,5 @@ def _public(config: Config) -> dict[str, Any]:
 
 def _check_same_network(folder: epath.Path, own: Config, asked: Config) -> None:
     names = {name for name in own.flat() if name.startswith("model.")} - NOT_OF_NETWORK
-    if changed := differing(own.flat(), asked.flat(), names | {"data.image_size"}):
+    if changed := differing(own.flat(), asked.flat(), names | {"data.image_size", "data.fit"}):
         raise UserError(f"the network in {folder} is another one: {', '.join(changed)}")

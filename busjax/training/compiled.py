@@ -133,6 +133,8 @@ class Compiled:
             "valid": ((), np.float32),
             "index": ((), np.int32),
         }
+        if self._form.pads:
+            shapes["inside"] = shapes["mask"]
         sharding = parallel.sharded(self._mesh)
         return {
             name: jax.ShapeDtypeStruct((batch_size, *shape), dtype, sharding=sharding)

@@ -59,6 +59,7 @@ class Form:
         clips, averages: whether the gradient is clipped, and weights are averaged.
         treats_encoder: whether the encoder has a rate, or frozen steps, of its own.
         flips: of `config.inference`.
+        pads: whether batches say which pixels are the image.
     """
 
     model: Model
@@ -71,6 +72,7 @@ class Form:
     averages: bool
     treats_encoder: bool
     flips: str
+    pads: bool
 
 
 def form_of(config: Config) -> Form:
@@ -87,6 +89,7 @@ def form_of(config: Config) -> Form:
         averages=optim.ema_decay > 0,
         treats_encoder=optim.encoder_rate != 1.0 or optim.encoder_frozen_epochs > 0,
         flips=config.inference.flips,
+        pads=config.data.fit == "pad",
     )
 
 

@@ -168,7 +168,7 @@ class _Training:
 
 def _validator(config: Config, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
-    resized = pipeline.Resized(source, split.validation, config.data.image_size)
+    resized = pipeline.Resized(source, split.validation, config.data.image_size, config.data.fit)
     batches = pipeline.eval_batches(resized, config, parallel.process_shard())
 
     def validate(state: TrainState) -> dict[str, float]:

@@ -29,7 +29,9 @@ class LossWeights:
 DEFAULT_WEIGHTS = LossWeights()
 
 
-def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
+def dice_loss(
+    logits: Array, mask: Array, inside: Array | None = None, smooth: float = 1.0
+) -> Array:
     """`1 - (2 sum(p t) + 1) / (sum p + sum t + 1)`: (B,) float32 (Milletari 2016, 1606.04797).
 
     `smooth`, in pixels, makes an empty prediction of an empty mask cost 0, and gives an image
@@ -38,16 +40,23 @@ def dice_loss(logits: Array, mask: Array, smooth: float = 1.0) -> Array:
     Args:
         logits: (B, H, W, 1) float32.
         mask: (B, H, W, 1) float32, 0 or 1.
+        inside: (B, H, W, 1) float32, 1 where a pixel counts, 0 around an image; None: all count.
     """
     probability = jax.nn.sigmoid(logits)
+    if inside is not None:
+        probability, mask = probability * inside, mask * inside
     overlap = jnp.sum(probability * mask, (1, 2, 3))
     total = jnp.sum(probability, (1, 2, 3)) + jnp.sum(mask, (1, 2, 3))
     return 1.0 - (2.0 * overlap + smooth) / (total + smooth)
 
 
-def binary_cross_entropy(logits: Array, mask: Array) -> Array:
-    """Mean over the pixels of an image: (B,) float32; arguments as for `dice_loss`."""
-    return optax.sigmoid_binary_cross_entropy(logits, mask).mean((1, 2, 3))
+def binary_cross_entropy(logits: Array, mask: Array, inside: Array | None = None) -> Array:
+    """Mean over the pixels that count: (B,) float32; arguments as for `dice_loss`."""
+    of_pixels = optax.sigmoid_binary_cross_entropy(logits, mask)
+    if inside is None:
+        return of_pixels.mean((1, 2, 3))
+    # An image that only fills a batch up has no pixel that counts.
+    return jnp.sum(of_pixels * inside, (1, 2, 3)) / jnp.maximum(jnp.sum(inside, (1, 2, 3)), 1.0)
 
 
 def cross_entropy(logits: Array, label: Array, smoothing: float = 0.0) -> Array:
@@ -91,6 +100,7 @@ def loss_terms(
     mask: Array,
     label: Array,
     classification: Callable[[Array, Array], Array] = cross_entropy,
+    inside: Array | None = None,
 ) -> dict[str, Array]:
     """Every term per image, by name: 'dice', 'bce', 'classification', each (B,) float32.
 
@@ -99,11 +109,12 @@ def loss_terms(
         mask: (B, H, W, 1) float32, 0 or 1.
         label: (B,) int32.
         classification: the loss of the class, from logits and label.
+        inside: see `dice_loss`.
     """
     weights = deep_supervision_weights(len(outputs.mask_logits))
 
-    def supervised(term: Callable[[Array, Array], Array]) -> Array:
-        terms = jnp.stack([term(logits, mask) for logits in outputs.mask_logits])
+    def supervised(term: Callable[[Array, Array, Array | None], Array]) -> Array:
+        terms = jnp.stack([term(logits, mask, inside) for logits in outputs.mask_logits])
         return weights @ terms
 
     return {

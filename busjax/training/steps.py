@@ -94,7 +94,8 @@ def train_step(
 
     Args:
         numbers: of the run; another one needs no other compiled step.
-        batch: 'image' (b, H, W, C), 'mask' (b, H, W, 1), 'label' (b,), 'valid' (b,).
+        batch: 'image' (b, H, W, C), 'mask' (b, H, W, 1), 'label' (b,), 'valid' (b,); where images
+            are padded 'inside' (b, H, W, 1).
 
     Returns:
         The next state, and scalars by name: 'loss', its terms, 'accuracy'; the same everywhere.
@@ -171,11 +172,12 @@ def eval_step(
         the batch as they came.
     """
     outputs = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
-    averaged = prediction.average(outputs, ensemble.calibration, form.model.refine)
+    inside = batch.get("inside")
+    averaged = prediction.average(outputs, ensemble.calibration, form.model.refine, inside)
     return {
         "classes": averaged.classes,
         "mask": averaged.mask[..., 0],
-        **_count_pixels(averaged.mask >= 0.5, batch["mask"] >= 0.5),
+        **_count_pixels(averaged.mask >= 0.5, batch["mask"] >= 0.5, inside),
         **_per_image(outputs[0], batch, form, weights, {}),
         "valid": batch["valid"],
         "index": batch["index"],
@@ -185,7 +187,9 @@ def eval_step(
 def _per_image(
     outputs: Outputs, batch: Batch, form: Form, weights: LossWeights, uncertainties: Any
 ) -> dict[str, Array]:
-    terms = losses.loss_terms(outputs, batch["mask"], batch["label"], classification_loss(form))
+    terms = losses.loss_terms(
+        outputs, batch["mask"], batch["label"], classification_loss(form), batch.get("inside")
+    )
     correct = jnp.argmax(outputs.class_logits, -1) == batch["label"]
     return {
         "loss": losses.combine(terms, weights, uncertainties),
@@ -202,13 +206,15 @@ def classification_loss(form: Form) -> Callable[[Array, Array], Array]:
     return functools.partial(losses.cross_entropy, smoothing=smoothing)
 
 
-def _count_pixels(prediction: Array, target: Array) -> dict[str, Array]:
+def _count_pixels(prediction: Array, target: Array, inside: Array | None) -> dict[str, Array]:
     pixels = {
         "tp": prediction & target,
         "fp": prediction & ~target,
         "fn": ~prediction & target,
         "tn": ~prediction & ~target,
     }
+    if inside is not None:
+        pixels = {name: counted & (inside > 0) for name, counted in pixels.items()}
     return {name: jnp.sum(p, (1, 2, 3), dtype=jnp.int32) for name, p in pixels.items()}
 
 

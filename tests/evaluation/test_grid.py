@@ -10,6 +10,7 @@ from PIL import Image
 
 import busjax
 from busjax import run
+from busjax.data.fitting import Area
 from busjax.data.readers.phantom import PhantomSource
 from busjax.data.sources import open_source
 from busjax.evaluation import grid
@@ -32,15 +33,16 @@ class Two:
 def test_masks_are_resized_to_each_image():
     probability = np.zeros((2, 4, 4))
     probability[0, :, :2] = 1
-    found = grid.in_image(probability, Two(), [0, 1], 0)
+    whole = [Area(0, 0, 4, 4)] * 2
+    found = grid.in_image(probability, whole, Two(), [0, 1], 0)
     assert [count.tolist() for count in found.counts] == [[24, 0], [0, 0], [0, 0], [24, 9]]
     assert segmentation.dice(found.counts).tolist() == [1, 1]
     assert found.distances.hausdorff95[0] == 0
     assert np.isnan(found.distances.hausdorff95[1])
     assert found.lesions.found.tolist() == [1, 0]
     probability[0, 0, 3] = 1  # a second part
-    assert grid.in_image(probability[:1], Two(), [0], 0).counts.fp[0] > 0
-    assert grid.in_image(probability[:1], Two(), [0], 1).counts.fp[0] == 0
+    assert grid.in_image(probability[:1], whole[:1], Two(), [0], 0).counts.fp[0] > 0
+    assert grid.in_image(probability[:1], whole[:1], Two(), [0], 1).counts.fp[0] == 0
 
 
 @pytest.fixture(scope="module")

@@ -78,10 +78,10 @@ def test_every_architecture(tmp_path, kind, architecture):
     predictor = untrained(**ARCHITECTURES[architecture])
     suffix, convert, run = export.FORMATS[kind]
     path = tmp_path / f"model.{suffix}"
-    convert(_network(predictor, "portable"), 16, {"note": "text"}, path)
+    convert(_network(predictor, "portable"), 16, {"note": "text", "inputs": ["image"]}, path)
     exported, network = run(path), _network(predictor, "reference")
     images = np.random.default_rng(0).random((3, 16, 16, 1), np.float32)
-    assert export._difference(network, exported, images) < 1e-5
+    assert export._difference(network, exported, {"image": images}) < 1e-5
     mask, classes = exported(images)
     assert (mask.shape, classes.shape) == ((3, 16, 16, 1), (3, 3))
     assert np.ptp(np.asarray(mask)) > 0 or config_is_hard(architecture)
@@ -112,10 +112,11 @@ def test_onnx_carries_its_facts(run_folder, tmp_path):
     import onnx
 
     predictor = untrained()
-    export._to_onnx(_network(predictor, "portable"), 16, {"classes": ["a", "b"]},
-                    tmp_path / "m.onnx")  # fmt: skip
+    facts = {"classes": ["a", "b"], "inputs": {"image": "of 16 pixels"}}
+    export._to_onnx(_network(predictor, "portable"), 16, facts, tmp_path / "m.onnx")
     model = onnx.load(tmp_path / "m.onnx")
-    assert {entry.key: entry.value for entry in model.metadata_props} == {"classes": "['a', 'b']"}
+    told = {entry.key: entry.value for entry in model.metadata_props}
+    assert told == {"classes": "['a', 'b']", "inputs": "{'image': 'of 16 pixels'}"}
     assert [entry.name for entry in model.graph.input] == ["image"]
     assert [entry.name for entry in model.graph.output] == [
         "mask_probability", "class_probabilities",
@@ -125,7 +126,7 @@ def test_onnx_carries_its_facts(run_folder, tmp_path):
 
 def test_stablehlo_is_for_every_platform(tmp_path):
     path = tmp_path / "model.stablehlo"
-    export._to_stablehlo(_network(untrained(), "portable"), 16, {}, path)
+    export._to_stablehlo(_network(untrained(), "portable"), 16, {"inputs": ["image"]}, path)
     exported = jax.export.deserialize(bytearray(path.read_bytes()))
     assert exported.platforms == ("cpu", "cuda", "tpu")
 
@@ -155,10 +156,11 @@ def test_differences_are_seen():
         classes[-1, 2] = 0.25 * (len(image) > 1)
         return mask, classes
 
-    assert export._difference(network, network, images) == 0
-    assert export._difference(network, wrong, images) == 0.25
+    given = {"image": images}
+    assert export._difference(network, network, given) == 0
+    assert export._difference(network, wrong, given) == 0.25
     assert export._difference(network, lambda x: (np.asarray(x) + 0.5, np.zeros((len(x), 3))),
-                              images) == 0.5  # fmt: skip
+                              given) == 0.5  # fmt: skip
 
 
 def test_no_run_is_told(tmp_path, capsys):

@@ -77,7 +77,8 @@ def lesion_everywhere(monkeypatch):
 
     def reading(shape, parts, said, largest):
         mask = np.zeros_like(said[0][0])
-        mask[4:8, 4:12] = 1
+        height, width = mask.shape
+        mask[height // 4 : height // 2, width // 4 : 3 * width // 4] = 1
         return real(shape, parts, [(mask, classes) for _, classes in said], largest)
 
     monkeypatch.setattr(predictor, "_reading", reading)
@@ -170,7 +171,7 @@ def test_sizes_are_in_millimetres_where_they_are_told(
 ):
     run(run_folder, inputs, f"--out={tmp_path / 'out'}")
     image, frame = content(tmp_path / "out")["images"][:2]
-    (lesion,) = frame["lesions"]  # 4 x 8 of 16 pixels, in an image of 32: 8 x 16
+    (lesion,) = frame["lesions"]  # in an image of 32
     assert (lesion["right"] - lesion["left"], lesion["bottom"] - lesion["top"]) == (16, 8)
     assert lesion["area_pixels"] == 128
     assert lesion["area_mm2"] == pytest.approx(128 * 0.02, abs=0.01)

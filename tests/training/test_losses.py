@@ -110,3 +110,19 @@ def test_combine_with_learnt_weights():
     gradient = jax.grad(lambda s: losses.combine(terms, uncertainties=s).sum())
     best = {"segmentation": jnp.log(0.3), "classification": jnp.log(0.4)}
     assert optax.tree.norm(gradient(best)) < 1e-6
+
+
+def test_pixels_around_an_image_count_in_no_loss(rng):
+    """The terms are those of the image alone, whatever the network says around it."""
+    logits = rng.standard_normal((2, 6, 8, 1)).astype(np.float32)
+    mask = (rng.random((2, 6, 8, 1)) > 0.5).astype(np.float32)
+    inside = np.zeros_like(mask)
+    inside[:, 1:4] = 1
+    expected = [
+        term(logits[:, 1:4], mask[:, 1:4])
+        for term in (losses.dice_loss, losses.binary_cross_entropy)
+    ]
+    for term, alone in zip((losses.dice_loss, losses.binary_cross_entropy), expected, strict=True):
+        np.testing.assert_allclose(term(logits, mask, inside), alone, rtol=1e-5)
+        np.testing.assert_allclose(term(logits + 9 * (1 - inside), mask, inside), alone, rtol=1e-5)
+        assert np.isfinite(term(logits, mask, 0 * inside)).all()  # what fills a batch up

@@ -20,6 +20,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.config import Config
+from busjax.data import fitting
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.files import PathLike
@@ -42,8 +43,11 @@ OPSET = 18
 _PLATFORMS = ("cpu", "cuda", "tpu")
 _COMPARED = 6  # images
 
-Network = Callable[[Any], tuple[Any, Any]]
-"""Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities."""
+Network = Callable[..., tuple[Any, Any]]
+"""Maps images (b, H, W, 1) float32 to mask (b, H, W, 1) and class (b, 3) probabilities.
+
+One of images that are padded takes a second input of the same shape, `inside`.
+"""
 
 
 def export(place: PathLike, kind: str, out: epath.Path | None = None) -> tuple[epath.Path, float]:
@@ -63,14 +67,13 @@ def export(place: PathLike, kind: str, out: epath.Path | None = None) -> tuple[e
     network, reference = (
         network_of(predictor.config, predictor.ensemble, ops) for ops in ("portable", "reference")
     )
-    size = predictor.image_size
-    facts = _facts(predictor)
-    images = _images(workdir, size)
+    size, facts = predictor.image_size, _facts(predictor)
+    given = _inputs(predictor.config, _images(workdir, size))
     suffix, convert, run = FORMATS[kind]
     with tempfile.TemporaryDirectory() as temporary:
         local = Path(temporary) / f"model.{suffix}"
         convert(network, size, facts, local)
-        difference = _difference(reference, run(local), images)
+        difference = _difference(reference, run(local), given)
         if not difference <= TOLERANCE:
             raise UserError(
                 f"the exported network differs from its original by {difference:.1e}, more than "
@@ -109,21 +112,23 @@ def network_of(config: Config, ensemble: Ensemble, ops: str) -> Network:
     model = config.model.but(ops=ops, dtype="float32")
     built = architectures.build(model)
 
-    def network(image: Any) -> tuple[Any, Any]:
+    def network(image: Any, inside: Any = None) -> tuple[Any, Any]:
         channels = jnp.repeat(image, model.image_channels, axis=-1)
         outputs = prediction.predict(
-            built, ensemble, channels, config.inference.flips, model.refine
+            built, ensemble, channels, config.inference.flips, model.refine, inside
         )
         return outputs.mask, outputs.classes
 
-    return network
+    # Converters count arguments: one that is not given must not be there.
+    return network if config.data.fit == fitting.PAD else lambda image: network(image)
 
 
 def _facts(predictor: Predictor) -> dict[str, Any]:
     return {
         "classes": list(CLASSES),
         "image_size": predictor.image_size,
-        "input": "image (b, H, W, 1) float32 in [0, 1]: grey levels / 255, resized to H = W",
+        "fit": predictor.config.data.fit,
+        "inputs": _named_inputs(predictor.config),
         "outputs": "mask_probability (b, H, W, 1), class_probabilities (b, 3), refined",
         "config": predictor.config.name,
         "refine": predictor.config.model.refine,
@@ -133,6 +138,18 @@ def _facts(predictor: Predictor) -> dict[str, Any]:
         "trained_on": predictor.trained_on["description"],
         "busjax": metadata.version("busjax"),
         "note": NOTE,
+    }
+
+
+def _named_inputs(config: Config) -> dict[str, str]:
+    """The inputs of an exported file, with what they hold."""
+    size = config.data.image_size
+    image = f"(b, {size}, {size}, 1) float32 in [0, 1]: grey levels / 255"
+    if config.data.fit != fitting.PAD:
+        return {"image": f"{image}, resized, proportions not kept"}
+    return {
+        "image": f"{image}, the longer side resized to {size}, in the middle of zeros",
+        "inside": f"(b, {size}, {size}, 1) float32: 1 on the image, 0 around it",
     }
 
 
@@ -146,12 +163,23 @@ def _images(workdir: epath.Path, size: int) -> np.ndarray:
     return pixels[..., None].astype(np.float32) / 255
 
 
-def _difference(network: Network, exported: Network, images: np.ndarray) -> float:
+def _inputs(config: Config, images: np.ndarray) -> dict[str, np.ndarray]:
+    """What the network is given, by name, to compare on."""
+    if config.data.fit != fitting.PAD:
+        return {"image": images}
+    size = images.shape[1]
+    inside = fitting.inside(fitting.place((3, 4), size, fitting.PAD), size)
+    whole = np.repeat(inside[None, ..., None].astype(np.float32), len(images), axis=0)
+    return {"image": images * whole, "inside": whole}
+
+
+def _difference(network: Network, exported: Network, given: dict[str, np.ndarray]) -> float:
     """The largest of all probabilities, in batches of one and of all images."""
-    expected = jax.device_get(jax.jit(network)(images))
+    expected = jax.device_get(jax.jit(network)(*given.values()))
     largest = 0.0
     for batch in (slice(0, 1), slice(None)):
-        for actual, wanted in zip(exported(images[batch]), expected, strict=True):
+        said = exported(*(array[batch] for array in given.values()))
+        for actual, wanted in zip(said, expected, strict=True):
             largest = max(largest, float(np.abs(np.asarray(actual) - wanted[batch]).max()))
     return largest
 
@@ -159,7 +187,8 @@ def _difference(network: Network, exported: Network, images: np.ndarray) -> floa
 def _to_stablehlo(network: Network, size: int, facts: dict[str, Any], path: Path) -> None:
     (batch,) = jax.export.symbolic_shape("b")
     image = jax.ShapeDtypeStruct((batch, size, size, 1), jnp.float32)
-    exported = jax.export.export(jax.jit(network), platforms=_PLATFORMS)(image)
+    given = [image] * len(facts["inputs"])
+    exported = jax.export.export(jax.jit(network), platforms=_PLATFORMS)(*given)
     path.write_bytes(exported.serialize())
 
 
@@ -174,10 +203,10 @@ def _to_onnx(network: Network, size: int, facts: dict[str, Any], path: Path) -> 
     with _quiet():
         model = to_onnx(
             network,
-            [("b", size, size, 1)],
+            [("b", size, size, 1)] * len(facts["inputs"]),
             model_name="busjax",
             opset=OPSET,
-            input_names=["image"],
+            input_names=list(facts["inputs"]),
             output_names=["mask_probability", "class_probabilities"],
         )
     for name, value in facts.items():
@@ -194,7 +223,8 @@ def run_onnx(model: bytes) -> Network:
     with _needs_extra("onnx"):
         import onnxruntime
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return lambda images: tuple(session.run(None, {"image": images}))
+    names = [given.name for given in session.get_inputs()]
+    return lambda *given: tuple(session.run(None, dict(zip(names, given, strict=True))))
 
 
 @contextlib.contextmanager
