@@ -45,8 +45,11 @@ class Data(Section):
     PLACE: ClassVar[str] = "data."
 
     source: str = setting(
-        OneOf(("auto", "busi", "phantom", "table", "tfds")),
-        "table: a CSV lists the images; auto: BUSI, else phantoms",
+        OneOf(
+            ("auto", "busi", "bus_bra", "breast", "bus_uclm", "udiat", "phantom", "table", "tfds")
+        ),
+        "table: a CSV lists the images; auto: BUSI or a published set, known by its layout, in "
+        "data.dir, else phantoms",
         default="auto",
     )
     dir: str = setting(
@@ -110,10 +113,18 @@ class Data(Section):
     oversample: bool = setting(
         FLAG, "repeat whole classes until they are as equal as whole factors allow", default=False
     )
+    balance: str = setting(
+        OneOf(("none", "class", "set", "set_class")),
+        "what is drawn equally often: classes, the sets that were joined, or the classes of each "
+        "set; an epoch keeps its length. none: every image once an epoch",
+        default="none",
+    )
     threads: int = setting(Whole(0, 1024), "that decode and augment", default=2, free=True)
     prefetch: int = setting(Whole(0, 1024), "batches made ahead of the step", default=4, free=True)
 
     def contradictions(self) -> Iterator[str]:
+        if self.oversample and self.balance != "none":
+            yield "config.data.oversample and config.data.balance exclude each other: set one"
         if self.validation_fraction + self.test_fraction >= 1:
             yield (
                 f"config.data.validation_fraction={self.validation_fraction} and config.data."

@@ -136,12 +136,22 @@ def train_batches(
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
     # A part is cut from the stream of all examples, so that it is the same for any number of parts.
-    parts = _endless(resized, order, config).batch(local_size)[shard.index :: shard.count]
+    strata = _strata(source, ids, resized.labels, config.data.balance)
+    parts = _endless(resized, order, strata, config).batch(local_size)[shard.index :: shard.count]
     return iter(parts.to_iter_dataset(_read_options(config.data)))
 
 
-def _endless(resized: Resized, order: np.ndarray, config: Config) -> grain.MapDataset[Example]:
-    """Returns the augmented examples of all epochs; each is a function of seed and position."""
+def _endless(
+    resized: Resized, order: np.ndarray, strata: np.ndarray, config: Config
+) -> grain.MapDataset[Example]:
+    """Returns the augmented examples of all epochs; each is a function of seed and position.
+
+    Args:
+        resized: the images.
+        order: positions that make up an epoch.
+        strata: of each position a number; they take turns, each in epochs of its own.
+        config: the whole configuration.
+    """
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
         area = resized.areas[example["index"]]
@@ -155,14 +165,22 @@ def _endless(resized: Resized, order: np.ndarray, config: Config) -> grain.MapDa
         )
 
     # Grain seeds epoch e with seed + e: seeds that are neighbours would share their epochs.
-    shuffle_seed, augment_seed = np.random.SeedSequence(config.seed).generate_state(2).tolist()
-    return (
-        grain.MapDataset.source(order)
-        .shuffle(seed=shuffle_seed)
-        .map(resized.__getitem__)
-        .random_map(augmented, seed=augment_seed)
-        .repeat()
-    )
+    seeds = np.random.SeedSequence(config.seed).generate_state(2 + len(np.unique(strata))).tolist()
+    shuffle_seed, augment_seed, *of_strata = seeds
+    if len(of_strata) == 1:
+        return (
+            grain.MapDataset.source(order)
+            .shuffle(seed=shuffle_seed)
+            .map(resized.__getitem__)
+            .random_map(augmented, seed=augment_seed)
+            .repeat()
+        )
+    parts = [
+        grain.MapDataset.source(order[strata == stratum]).shuffle(seed=seed).repeat()
+        for stratum, seed in zip(np.unique(strata), of_strata, strict=True)
+    ]
+    mixed = grain.MapDataset.mix(parts, weights=[1] * len(parts))
+    return mixed.map(resized.__getitem__).random_map(augmented, seed=augment_seed)
 
 
 def steps_per_epoch(source: RecordSource, ids: Sequence[str], data: Data, batch_size: int) -> int:
@@ -221,6 +239,24 @@ def _epoch(labels: np.ndarray, oversample: bool) -> np.ndarray:
     counts = np.bincount(labels)
     factors = counts.max() // np.maximum(counts, 1)
     return np.repeat(positions, factors[labels])
+
+
+def _strata(
+    source: RecordSource, ids: Sequence[str], labels: np.ndarray, balance: str
+) -> np.ndarray:
+    """The number of what each image is drawn with, (N,) int64; see `config.data.balance`."""
+    if balance == "none":
+        return np.zeros(len(ids), np.int64)
+    of_set = getattr(source, "sets", None) or ("",) * len(source)
+    sets = np.array(of_set)[_positions(source, ids)]
+    kinds = {
+        "class": labels.astype(str),
+        "set": sets,
+        "set_class": np.array(
+            [f"{name} {label}" for name, label in zip(sets, labels, strict=True)]
+        ),
+    }
+    return np.unique(kinds[balance], return_inverse=True)[1]
 
 
 def _with_channels(example: Example, image_channels: int) -> Example:

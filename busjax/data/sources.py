@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 
@@ -13,6 +14,8 @@ from busjax.data.curated import curated
 from busjax.data.readers import busi
 from busjax.data.readers.joined import JoinedSource
 from busjax.data.readers.phantom import PhantomSource
+from busjax.data.readers.published import PublishedSource
+from busjax.data.readers.sets import SETS, recognised
 from busjax.data.readers.table import TableSource
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
@@ -56,6 +59,8 @@ def advice(data: Data, source: RecordSource) -> str:
 
 def _open_auto(data: Data, cwd: PathLike) -> RecordSource:
     if (directory := _find_busi(data, cwd)) is not None:
+        if key := recognised(directory):
+            return _open_published(key, data, cwd)
         return _read_busi(data, directory, cwd)
     if data.curation != "none" or data.groups:
         raise UserError(
@@ -141,11 +146,24 @@ def _open_several(data: Data, directories: Sequence[str], cwd: PathLike) -> Reco
             )
         one = data.but(dir=part.strip())
         if data.source == "auto":
-            one = one.but(source="busi" if busi.is_folder(directory) else "table")
-        if one.source == "table":
+            kind = "busi" if busi.is_folder(directory) else recognised(directory) or "table"
+            one = one.but(source=kind)
+        if one.source != "busi":
             one = one.but(curation="none", groups="")
         sources.append((directory.name, READERS[one.source](one, cwd)))
     return JoinedSource(sources)
+
+
+def _open_published(key: str, data: Data, cwd: PathLike) -> PublishedSource:
+    given = data.dir or os.environ.get("BUSI_DIR", "")
+    if not given:
+        raise UserError(f"config.data.source={key} needs config.data.dir, the folder of the set")
+    if data.curation != "none" or data.groups:
+        raise UserError(
+            f"config.data.curation and config.data.groups are for BUSI and for tables, not for "
+            f"{SETS[key].title}: it tells its patients itself"
+        )
+    return PublishedSource(key, files.locate(given, cwd), data.on_bad, data.grey_range)
 
 
 # A new kind of set is a file in `readers/` and a line here.
@@ -155,4 +173,5 @@ READERS: dict[str, Callable[[Data, PathLike], RecordSource]] = {
     "phantom": _open_phantom,
     "table": _open_table,
     "tfds": _open_tfds,
+    **{key: functools.partial(_open_published, key) for key in SETS},
 }

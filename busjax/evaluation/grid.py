@@ -40,8 +40,8 @@ def name(image_size: int | None, grid: str) -> str:
     """The grid in words, to stand beside distances in pixels."""
     if grid == IMAGE:
         return "the original image"
-    size = f"{image_size} x {image_size} " if image_size else ""
-    return f"the {size}image that the network sees"
+    size = f" to {image_size} x {image_size}" if image_size else ""
+    return f"the image resized{size}, as the network sees it"
 
 
 def in_network(masks: np.ndarray, target: np.ndarray, areas: Sequence[Area]) -> Measured:

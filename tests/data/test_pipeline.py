@@ -266,3 +266,57 @@ def test_enlarging_keeps_the_area():
     image, large = resized(mask * 200, mask, 64)
     assert abs(large.mean() - 0.25) < 0.02
     assert image.max() == 200
+
+
+class Uneven(FakeSource):
+    """Set a: nine of class 0, three of class 1; set b: two of class 0."""
+
+    def __init__(self):
+        super().__init__([0] * 9 + [1] * 3 + [0] * 2)
+
+    sets = ("a",) * 12 + ("b",) * 2
+
+
+@pytest.mark.parametrize(
+    ("balance", "strata"),
+    [
+        ("class", [range(9), range(12, 14), range(9, 12)]),
+        ("set", [range(12), range(12, 14)]),
+        ("set_class", [range(9), range(9, 12), range(12, 14)]),
+    ],
+)
+def test_what_is_balanced_is_drawn_equally_often(balance, strata):
+    config = Config().but(
+        data={"image_size": 16, "balance": balance, "threads": 0}, train={"batch_size": 6}
+    )
+    source = Uneven()
+    if balance == "class":
+        strata = [[*range(9), *range(12, 14)], range(9, 12)]
+    batches = train_batches(source, source.ids, config, Shard())
+    drawn = np.concatenate([next(batches)["index"] for _ in range(36)])
+    counts = np.bincount(drawn, minlength=14)
+    shares = [counts[list(stratum)] for stratum in strata]
+    totals = [share.sum() for share in shares]
+    assert max(totals) - min(totals) <= 1
+    for share in shares:  # and of each stratum every image as often as the others
+        assert share.max() - share.min() <= 1
+    again = train_batches(source, source.ids, config, Shard())
+    np.testing.assert_array_equal(drawn, np.concatenate([next(again)["index"] for _ in range(36)]))
+    halves = [train_batches(source, source.ids, config, Shard(part, 2)) for part in (0, 1)]
+    joined = np.concatenate([next(half)["index"] for _ in range(5) for half in halves])
+    np.testing.assert_array_equal(joined, drawn[:30])
+
+
+def test_a_balanced_run_goes_on_where_it_was():
+    config = Config().but(
+        data={"image_size": 16, "balance": "set", "threads": 0}, train={"batch_size": 4}
+    )
+    source = Uneven()
+    batches = train_batches(source, source.ids, config, Shard())
+    for _ in range(7):
+        next(batches)
+    state = batches.get_state()
+    expected = [next(batches)["index"].tolist() for _ in range(5)]
+    again = train_batches(source, source.ids, config, Shard())
+    again.set_state(state)
+    assert [next(again)["index"].tolist() for _ in range(5)] == expected

@@ -105,7 +105,7 @@ def test_both_grids_stand_in_the_report(evaluated):
 def test_a_run_says_in_which_pixels_it_was_measured(run_folder):
     found = read_run(run_folder)
     size = found.config["data.image_size"]
-    words = f"the {size} x {size} image that the network sees"
+    words = f"the image resized to {size} x {size}, as the network sees it"
     assert found.facts["grid"] == words
     assert by_grid(found) is None
     assert "grid=" not in found.facts["inference"]

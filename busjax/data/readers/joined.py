@@ -39,6 +39,11 @@ class JoinedSource:
         self._starts = [0, *itertools.accumulate(len(source) for source in self._sources)]
         self.name: str = "+".join(dict.fromkeys(source.name for source in self._sources))
         self.sets: tuple[str, ...] = tuple(name for name, source in sources for _ in source.ids)
+        self.scanners: tuple[str, ...] = tuple(
+            scanner
+            for _, source in sources
+            for scanner in getattr(source, "scanners", ("",) * len(source))
+        )
         self.ids = self._named(source.ids for source in self._sources)
         self.groups = self._named(source.groups for source in self._sources)
         self.labels: np.ndarray = np.concatenate([source.labels for source in self._sources])

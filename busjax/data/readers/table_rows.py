@@ -34,12 +34,14 @@ class Row:
         masks: likewise, of several lines all.
         label: index into `CLASSES`.
         group: of the patient or case; the image itself where the table knows none.
+        scanner: '' where it is not told.
     """
 
     image: str
     masks: list[str]
     label: int
     group: str
+    scanner: str = ""
 
 
 @dataclasses.dataclass

@@ -25,6 +25,10 @@ _SETS = {
     "busi": "BUSI",
     "phantom": "synthetic phantoms",
     "table": "the images of a table",
+    "bus_bra": "BUS-BRA",
+    "breast": "BrEaST",
+    "bus_uclm": "BUS-UCLM",
+    "udiat": "UDIAT",
 }
 # What a reader may want to open, by the name of the file: of the results, and of the run.
 _RESULTS = {
