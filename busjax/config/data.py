@@ -8,6 +8,8 @@ from typing import ClassVar
 from busjax.config.rules import FLAG, PART, POSITIVE, Ends, OneOf, Text, Whole
 from busjax.config.section import Section, setting
 
+_SOURCES = ("busi", "bus_bra", "breast", "bus_uclm", "udiat", "phantom", "table", "tfds")
+
 
 class Table(Section):
     """Which columns of a table tell what of an image; for `data.source` 'table'."""
@@ -45,9 +47,7 @@ class Data(Section):
     PLACE: ClassVar[str] = "data."
 
     source: str = setting(
-        OneOf(
-            ("auto", "busi", "bus_bra", "breast", "bus_uclm", "udiat", "phantom", "table", "tfds")
-        ),
+        OneOf(("auto", *_SOURCES)),
         "table: a CSV lists the images; auto: BUSI or a published set, known by its layout, in "
         "data.dir, else phantoms",
         default="auto",
