@@ -42,8 +42,11 @@ def is_own(source: RecordSource, workdir: epath.Path) -> bool:
 
 
 def of_folder(config: Config) -> Config:
-    """The configuration for all images of its data folder: lists and split are not those of it."""
-    source = "table" if config.data.source == "table" else "busi"
+    """The configuration for all images of its data folder: lists and split are not those of it.
+
+    But for a table, which must be described, the folder is known by its layout.
+    """
+    source = "table" if config.data.source == "table" else "auto"
     return config.but(data={"curation": "none", "groups": "", "split_file": "", "source": source})
 
 

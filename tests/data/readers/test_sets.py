@@ -1,6 +1,7 @@
 """Published sets in their own layouts, made small: known by it, with patients and scanners."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 from etils import epath
 from PIL import Image
 
+from busjax import run
 from busjax.config import Data
 from busjax.data.readers.sets import SETS, recognised
 from busjax.data.sources import open_source
 from busjax.errors import UserError
+from busjax.runs import configuration, results
 
 MASK = np.zeros((12, 16), np.uint8)
 MASK[3:8, 4:12] = 255
@@ -175,6 +178,16 @@ def test_sets_are_joined_without_flags(tmp_path):
     assert len(source) == 9
     assert source.groups[3:6] == ("bus_bra/1", "bus_bra/1", "bus_bra/2")
     assert source.scanners[2:5] == ("", "Scanner 1", "Scanner 1")
+
+
+def test_a_run_is_tested_on_a_published_set(run_folder, placed, tmp_path_factory):
+    key, folder = placed
+    workdir = epath.Path(shutil.copytree(run_folder, tmp_path_factory.mktemp("of") / "run"))
+    config = configuration.read(workdir).but(data={"dir": str(folder)})
+    summary = run.evaluate_only(config, workdir)
+    assert (summary["split"], summary["source"], summary["n_images"]) == ("external", key, 3)
+    rows = results.read_rows(workdir, "evaluation_set")
+    assert [row.group for row in rows] == list(EXPECTED[key][2])
 
 
 def test_the_real_set():
