@@ -33,6 +33,9 @@ class Command:
 COMMANDS = {
     "train": Command("main", "train a network, evaluate it, write the report", "train", True),
     "evaluate": Command("main", "evaluate a run, also on other images", "evaluate", True),
+    "unseen": Command(
+        "evaluation.unseen.__main__", "networks on sets of other clinics", is_tuned=True
+    ),
     "crossval": Command("main", "train and evaluate a network on every fold", "crossval", True),
     "predict": Command("inference.predict", "read images with a trained network", is_tuned=True),
     "export": Command(

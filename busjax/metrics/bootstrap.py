@@ -70,7 +70,9 @@ def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:
         hits = times @ (members * predicted)
         total = n.sum(axis=1)
         f1 = np.where(n > 0, 2 * hits / np.maximum(n + called, 1), np.nan)
-        auc = np.stack([_auc(times, members[:, c], images.probabilities[:, c]) for c in range(3)])
+        of_class = np.stack(
+            [auc(times, members[:, c], images.probabilities[:, c]) for c in range(3)]
+        )
         measures = {
             "dice_average": times @ images.dice / total,
             **_by_class("dice", (times * images.dice) @ members / n),
@@ -81,8 +83,8 @@ def scores(times: np.ndarray, images: Measured) -> dict[str, np.ndarray]:
             **_by_class("sensitivity", hits / n),
             "f1_weighted": (np.nan_to_num(f1) * n).sum(axis=1) / total,
             **_by_class("f1", f1),
-            "auc_macro": auc.mean(axis=0),
-            **_by_class("auc", auc.T),
+            "auc_macro": of_class.mean(axis=0),
+            **_by_class("auc", of_class.T),
         }
     return measures
 
@@ -96,8 +98,17 @@ def interval(values: np.ndarray, coverage: float = COVERAGE) -> tuple[float, flo
     return float(low), float(high)
 
 
-def _auc(times: np.ndarray, positive: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Share of the pairs of a positive and a negative that are ranked right; ties count half."""
+def auc(times: np.ndarray, positive: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """Share of the pairs of a positive and a negative that are ranked right; ties count half.
+
+    Args:
+        times: (R, N) float, how often each image counts.
+        positive: (N,) 0 or 1.
+        score: (N,), higher for what should be positive.
+
+    Returns:
+        (R,), nan where a resample has no pair.
+    """
     order = np.argsort(score, kind="stable")
     starts = np.flatnonzero(np.diff(score[order], prepend=-np.inf))  # of each level of the score
     times, positive = times[:, order], positive[order]

@@ -18,15 +18,17 @@ from busjax.data.readers.phantom import PhantomSource
 from busjax.evaluation import study
 from busjax.evaluation.compare import comparison_page
 from busjax.evaluation.report.run_page import write_report
+from busjax.evaluation.unseen import tested, unseen_page
 from busjax.inference import NOTE, predictions_page
 from tests.evaluation.test_report import write_history, write_run
+from tests.evaluation.test_unseen import ROWS
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 WIDTHS = (420, 768, 900, 1400)
 PAPER = 718, 1046  # pixels of an A4 sheet within the browser's margins
-PAGES = ("run", "comparison", "predictions", "audit")
+PAGES = ("run", "comparison", "predictions", "audit", "unseen")
 
 pytestmark = pytest.mark.skipif(
     BROWSER is None, reason="needs Chromium (Debian: apt install chromium)"
@@ -75,6 +77,15 @@ def audited():
     return audit_page.page(found, [("broken.png", "it is no image")], "audit.json")
 
 
+def unseen():
+    of_one = tested.Tested(
+        "unet_with_a_long_name", "BUSI: 780 images", "BUSBRA", ROWS, ["GE Logiq 7"] * len(ROWS),
+        12, 0.5, False, True,
+    )  # fmt: skip
+    others = [dataclasses.replace(of_one, tested=name, scanners=[""] * 6) for name in "abcdef"]
+    return unseen_page.page([of_one, *others])
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     """What `layout.js` finds on every page, at every width, in print and in the dark."""
@@ -85,6 +96,7 @@ def measured(tmp_path_factory):
         "comparison": comparison(runs, folder / "comparison.html"),
         "predictions": predictions(),
         "audit": audited(),
+        "unseen": unseen(),
     }
     frames = []
     for page, content in contents.items():

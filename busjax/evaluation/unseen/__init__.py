@@ -1,0 +1,1 @@
+"""Networks on the images of other clinics: `busjax unseen`."""
