@@ -121,7 +121,8 @@ class Model:
 
     def __init__(self, folder, handed):
         self.folder = Path(shutil.copytree(handed, Path(folder) / "network"))
-        names = sorted(path.name for path in self.folder.iterdir() if path.suffix != ".md")
+        files = [path for path in self.folder.iterdir() if path.is_file() and path.suffix != ".md"]
+        names = sorted(path.name for path in files)
         self.sound = {name: (self.folder / name).read_bytes() for name in names}
         self.content = self.sound["model.json"]
         self.turn = 0
