@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -110,7 +109,7 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
 
     source = processes.on_all(read)
     digests = records.digests(source)
-    digest = hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+    digest = external.digest_of(digests)
     processes.agree("the images", digest)
     facts = {
         "data_dir": config.data.dir,

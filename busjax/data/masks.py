@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from busjax.data.pictures import is_negative, only_page, opened, raw
+from busjax.data.pixels import on_black
 
 _IGNORED = (255, 65535)  # in an image of labels: the rim that VOC 2012 leaves out
 _LABELS = 32  # the largest number that passes for a label; grey edges have larger ones
@@ -74,9 +75,7 @@ def _indices(picture: Image.Image) -> np.ndarray | None:
 
 def _brightest(picture: Image.Image) -> np.ndarray:
     """Of each pixel the brightest channel: a dark red lesion is as sure as a white one."""
-    if picture.has_transparency_data:
-        colours = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", colours.size, "black"), colours)
+    picture = on_black(picture)
     if picture.mode in ("1", "L"):
         return np.asarray(picture.convert("L"))
     return np.asarray(picture.convert("RGB")).max(axis=-1)

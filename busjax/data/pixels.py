@@ -90,11 +90,15 @@ def to_uint8(
 
 def luma(image: Image.Image) -> np.ndarray:
     """Returns the grey levels of a picture of 8 bits: ITU-R 601 luma, transparent pixels black."""
-    if image.has_transparency_data:
-        colours = image.convert("RGBA")
-        black = Image.new("RGBA", colours.size, "black")
-        image = Image.alpha_composite(black, colours)
-    return np.asarray(image.convert("L"))
+    return np.asarray(on_black(image).convert("L"))
+
+
+def on_black(image: Image.Image) -> Image.Image:
+    """A picture whose transparent pixels are black; as it is where it has none."""
+    if not image.has_transparency_data:
+        return image
+    colours = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", colours.size, "black"), colours)
 
 
 def resize(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

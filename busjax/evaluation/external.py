@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 
 from etils import epath
@@ -53,6 +55,11 @@ def of_folder(config: Config) -> Config:
 def seen(digests: dict[str, str], trained_on: TrainedOn) -> int:
     """How many of the images of these `records.digests` the network was trained or chosen on."""
     return sum(digest in trained_on.seen for digest in digests.values())
+
+
+def digest_of(digests: dict[str, str]) -> str:
+    """SHA-256 of the images of these `records.digests`."""
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def results_folder(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,16 @@ def name(image_size: int | None, grid: str) -> str:
         return "the original image"
     size = f" to {image_size} x {image_size}" if image_size else ""
     return f"the image resized{size}, as the network sees it"
+
+
+def of_results(facts: Mapping[str, Any], config: Mapping[str, Any]) -> str:
+    """The grid of an evaluation in words.
+
+    Args:
+        facts: entries of its summary; an earlier version told none, and had one.
+        config: every field of the run by its dotted name.
+    """
+    return str(facts.get("grid") or name(config.get("data.image_size"), NETWORK))
 
 
 def in_network(masks: np.ndarray, target: np.ndarray, areas: Sequence[Area]) -> Measured:

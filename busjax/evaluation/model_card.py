@@ -103,7 +103,7 @@ def _scores(run: Run) -> str:
         + f"\n\nAccuracy {_number(run.scores['accuracy'])}. Of all: Dice and IoU are means over "
         "images, sensitivity is balanced accuracy, F1 is weighted by class, AUC is the mean of the "
         "classes. Masks are compared in the pixels of "
-        f"{run.facts.get('grid') or grid.name(run.config['data.image_size'], grid.NETWORK)}. "
+        f"{grid.of_results(run.facts, run.config)}. "
         "Of each image: `evaluation/images.csv`."
     )
 

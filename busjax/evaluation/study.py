@@ -76,8 +76,7 @@ class Study:
     def grid(self) -> str:
         """The pixels in which masks were compared, in words."""
         first = self.folds[0]
-        size = first.config.get("data.image_size")
-        return str(first.facts.get("grid") or grid.name(size, grid.NETWORK))
+        return grid.of_results(first.facts, first.config)
 
     @property
     def rows(self) -> list[ImageRow]:

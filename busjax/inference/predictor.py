@@ -163,13 +163,14 @@ class Predictor:
         """Masks (size, S, S) and classes (size, 3), those of the padding last."""
         side, channels = self.image_size, self.config.model.image_channels
         batch = np.zeros((size, side, side, channels), np.float32)
-        inside = np.zeros((size, side, side, 1), np.float32)
-        for index, (image, area) in enumerate(zip(pixels, areas, strict=True)):
+        for slot, image, area in zip(batch, pixels, areas, strict=False):
             levels = fitting.fit_image(image, area, side).astype(np.float32)
-            batch[index] = (levels / 255)[..., None]
-            inside[index] = fitting.inside(area, side)[..., None]
-        pads = self.config.data.fit == fitting.PAD
-        given = {"inside": inside} if pads else {}
+            slot[:] = (levels / 255)[..., None]
+        given = {}
+        if self.config.data.fit == fitting.PAD:
+            given["inside"] = np.zeros((size, side, side, 1), np.float32)
+            for slot, area in zip(given["inside"], areas, strict=False):
+                slot[:] = fitting.inside(area, side)[..., None]
         outputs = jax.device_get(self.compute(self.ensemble, batch, **given))
         return outputs.mask[..., 0], outputs.classes
 

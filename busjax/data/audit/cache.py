@@ -84,7 +84,7 @@ def cached(directory: PathLike, table: Table | None = None, grey_range: str = ""
 
 def _files(folder: epath.Path, depth: int = 4) -> Iterator[epath.Path]:
     """All files below a folder, so many folders deep: a link may lead back up."""
-    for path in sorted(folder.iterdir()):
+    for path in folder.iterdir():
         if path.is_file():
             yield path
         elif depth and path.is_dir():

@@ -10,14 +10,13 @@ import dataclasses
 import re
 from collections.abc import Collection, Iterator
 
-import numpy as np
 from etils import epath
 
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.data.pictures import SUFFIXES
 from busjax.data.pixels import parse_range
-from busjax.data.readers.held import HeldSource, check, in_threads
+from busjax.data.readers.held import NOTHING, HeldSource, check, in_threads
 from busjax.data.records import Problem, Record
 from busjax.errors import UserError, in_one_line
 from busjax.files import PathLike
@@ -200,5 +199,4 @@ def _kept(entries: list[_Entry], keep: Collection[str]) -> list[_Entry]:
 
 
 def _record(entry: _Entry) -> Record:
-    nothing = np.zeros((1, 1), np.uint8)
-    return Record(entry.id, nothing, nothing, entry.label, group=entry.id)
+    return Record(entry.id, NOTHING, NOTHING, entry.label, group=entry.id)

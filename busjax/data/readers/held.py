@@ -15,11 +15,14 @@ from PIL import Image
 from busjax import files
 from busjax.classes import CLASSES, NORMAL
 from busjax.data import masks, pictures
-from busjax.data.pixels import Range
+from busjax.data.pixels import Range, parse_range
 from busjax.data.records import Problem, Record, listed, told
 from busjax.errors import UserError
 
 _Entry = TypeVar("_Entry")
+
+NOTHING = np.zeros((1, 1), np.uint8)
+"""The pixels of a record whose files are not read yet."""
 
 
 @dataclasses.dataclass
@@ -37,6 +40,25 @@ class Checked:
     path: epath.Path
     problems: list[Problem] = dataclasses.field(default_factory=list)
     doubts: list[Problem] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass
+class Row:
+    """What the table says of one image.
+
+    Attributes:
+        image: path in the folder, '/' between its parts.
+        masks: likewise, of several lines all.
+        label: index into `CLASSES`.
+        group: of the patient or case; the image itself where the table knows none.
+        scanner: '' where it is not told.
+    """
+
+    image: str
+    masks: list[str]
+    label: int
+    group: str
+    scanner: str = ""
 
 
 class HeldSource:
@@ -96,6 +118,24 @@ class HeldSource:
         counts = np.bincount(self.labels, minlength=len(CLASSES))
         classes = ", ".join(f"{count} {name}" for count, name in zip(counts, CLASSES, strict=True))
         return f"{len(self)} images ({classes})"
+
+
+def check_rows(directory: epath.Path, rows: Sequence[Row], grey_range: str) -> list[Checked]:
+    """Reads the files of every row.
+
+    Args:
+        directory: in which they lie.
+        rows: one an image; its path is its id.
+        grey_range: `config.data.grey_range`.
+    """
+    ends = parse_range(grey_range)
+
+    def read(row: Row) -> Checked:
+        about = Record(row.image, NOTHING, NOTHING, row.label, row.group)
+        masks_of = [directory / mask for mask in row.masks]
+        return check(directory, about, directory / row.image, masks_of, ends)
+
+    return in_threads(read, rows)
 
 
 def in_threads(read: Callable[[_Entry], Checked], entries: Iterable[_Entry]) -> list[Checked]:

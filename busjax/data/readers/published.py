@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 from etils import epath
 
-from busjax.data.pixels import parse_range
-from busjax.data.readers.held import Checked, HeldSource, check, in_threads
+from busjax.data.readers.held import HeldSource, check_rows
 from busjax.data.readers.sets import SETS
-from busjax.data.readers.table_rows import Row
-from busjax.data.records import Record
 from busjax.errors import UserError
 
 
@@ -41,15 +37,7 @@ class PublishedSource(HeldSource):
             raise UserError(
                 f"the table of '{directory}' is not as {known.title}'s: {error}"
             ) from error
-        ends = parse_range(grey_range)
-
-        def read(row: Row) -> Checked:
-            nothing = np.zeros((1, 1), np.uint8)
-            about = Record(row.image, nothing, nothing, row.label, row.group)
-            masks = [directory / mask for mask in row.masks]
-            return check(directory, about, directory / row.image, masks, ends)
-
-        images = in_threads(read, rows)
+        images = check_rows(directory, rows, grey_range)
         super().__init__(images, [], [], on_bad, f"'{directory}'")
         self.name = key
         by_image = {row.image: row.scanner for row in rows}

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 from etils import epath
 
 from busjax.config import Table
-from busjax.data.pixels import parse_range
 from busjax.data.readers import table_rows
-from busjax.data.readers.held import Checked, HeldSource, check, in_threads
-from busjax.data.readers.table_rows import Row
-from busjax.data.records import Record
+from busjax.data.readers.held import HeldSource, check_rows
 
 
 class TableSource(HeldSource):
@@ -39,15 +35,7 @@ class TableSource(HeldSource):
                 message names them); not one usable image.
         """
         found = table_rows.read(directory, table)
-        ends = parse_range(grey_range)
-
-        def read(row: Row) -> Checked:
-            nothing = np.zeros((1, 1), np.uint8)
-            about = Record(row.image, nothing, nothing, row.label, row.group)
-            masks = [directory / mask for mask in row.masks]
-            return check(directory, about, directory / row.image, masks, ends)
-
-        images = in_threads(read, found.rows)
+        images = check_rows(directory, found.rows, grey_range)
         where = f"'{directory / table.file}'"
         super().__init__(images, found.problems, found.doubts, on_bad, where)
         skipped = f"; left out: {len(self.skipped)}" if self.skipped else ""

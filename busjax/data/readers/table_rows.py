@@ -17,31 +17,13 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES, NORMAL
 from busjax.config import Table
+from busjax.data.readers.held import Row
 from busjax.data.records import Problem
 from busjax.errors import UserError
 
 _PART = re.compile(r"\{([^{}|]*)(?:\|([^{}|]*)\|([^{}|]*))?\}")  # {COLUMN} or {COLUMN|old|new}
 _UNKNOWN = {"na", "n/a", "nan", "null", "none", "-", "--", "?", "unknown", "missing", "#n/a"}
 _FEWEST = 2  # images of one such code, from which on it is told
-
-
-@dataclasses.dataclass
-class Row:
-    """What the table says of one image.
-
-    Attributes:
-        image: path in the folder, '/' between its parts.
-        masks: likewise, of several lines all.
-        label: index into `CLASSES`.
-        group: of the patient or case; the image itself where the table knows none.
-        scanner: '' where it is not told.
-    """
-
-    image: str
-    masks: list[str]
-    label: int
-    group: str
-    scanner: str = ""
 
 
 @dataclasses.dataclass

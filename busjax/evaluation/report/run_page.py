@@ -76,7 +76,7 @@ def _page(run: Run, links: dict[str, str]) -> bytes:
         by_class=tables.by_class(run),
         by_set=tables.by_set(run),
         by_grid=tables.by_grid(run),
-        grid=tables.grid_of(run),
+        grid=grid.of_results(run.facts, run.config),
         dice=_dice_chart(run),
         confusion=tables.confusion(run.rows),
         more=tables.more(run),

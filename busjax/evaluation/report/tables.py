@@ -115,12 +115,6 @@ def more(run: Run) -> dict[str, str]:
     return {name: number(run.scores[key]) for name, key in _MORE.items() if key in run.scores}
 
 
-def grid_of(run: Run) -> str:
-    """The pixels in which masks were compared, in words."""
-    size = int(run.config["data.image_size"])
-    return str(run.facts.get("grid") or grid.name(size, grid.NETWORK))
-
-
 def by_grid(run: Run) -> Table | None:
     """Scores in the original images and as the network sees them; None where one is known."""
     if f"{grid.OTHER}{_BY_GRID['Dice']}" not in run.facts:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import os
 
 from etils import epath
@@ -98,8 +96,7 @@ def _evaluated(
     directory: epath.Path,
 ) -> str:
     """The folder of the results within that of the network; made where it is not there."""
-    chosen = {id: digests[id] for id in ids}
-    digest = hashlib.sha256(json.dumps(chosen, sort_keys=True).encode()).hexdigest()
+    digest = external.digest_of({id: digests[id] for id in ids})
     name = external.results_folder(workdir, epath.Path(f"unseen_{directory.name}"), digest)
     if results.exist(workdir, name):  # of these very images, or it would have another name
         print(f"evaluated before: {workdir / name}", flush=True)

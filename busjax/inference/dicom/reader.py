@@ -11,7 +11,7 @@ import numpy as np
 from busjax.data.pixels import grey
 from busjax.errors import UserError, in_one_line
 from busjax.inference.dicom import colours, grey_levels, jpeg, spacing
-from busjax.inference.frame import Frame
+from busjax.inference.frame import Frame, Region
 
 _LOSSY_JPEG = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
 # Of SOP classes, PS3.4 table B.5-1: directories, reports, presentation states, waveforms, key
@@ -50,12 +50,13 @@ def read(content: bytes) -> Iterator[Frame]:
         if "PixelData" not in dataset:
             raise _without_pixels(dataset)
         _complete(dataset)
+        uids, regions = _uids(dataset), spacing.regions(dataset)
         damaged, n_read = [], 0
         for index, pixels in enumerate(_frames(dataset)):
             if isinstance(pixels, Exception):
                 damaged.append((index + 1, pixels))
                 continue
-            yield _frame(dataset, index, pixels)
+            yield _frame(dataset, index, pixels, uids, regions)
             n_read += 1
         if damaged and not n_read:
             raise damaged[0][1]
@@ -80,14 +81,19 @@ def _without_pixels(dataset: Any) -> UserError:
     return UserError("it is DICOM without pixels")
 
 
-def _frame(dataset: Any, index: int, pixels: np.ndarray) -> Frame:
+def _frame(
+    dataset: Any,
+    index: int,
+    pixels: np.ndarray,
+    uids: dict[str, str | None],
+    regions: tuple[Region, ...],
+) -> Frame:
     number = index + 1 if _count(dataset) > 1 else 0
-    regions = spacing.regions(dataset)
     size = spacing.of(dataset, index)
     measured = regions if size is None else ()  # it is of the whole picture
     size = size or spacing.common(regions)
     levels = grey(_shown(pixels, dataset, index))
-    return Frame(number, levels, size, _uids(dataset), measured, spacing.tissue(dataset))
+    return Frame(number, levels, size, uids, measured, spacing.tissue(dataset))
 
 
 def _count(dataset: Any) -> int:

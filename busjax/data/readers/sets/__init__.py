@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from etils import epath
 
+from busjax.data.readers.held import Row
 from busjax.data.readers.sets import breast, bus_bra, bus_uclm, udiat
-from busjax.data.readers.table_rows import Row
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from etils import epath
 
 from busjax.classes import CLASSES, NORMAL
+from busjax.data.readers.held import Row
 from busjax.data.readers.sets import sheet
-from busjax.data.readers.table_rows import Row
 
 IMAGES = "BrEaST-Lesions_USG-images_and_masks"
 _COLUMNS = ("CaseID", "Image_filename", "Mask_tumor_filename", "Classification")
