@@ -24,7 +24,13 @@ def parse_range(text: str) -> Range | None:
 
 
 def grey(image: Any, grey_range: Range | None = None) -> np.ndarray:
-    """Returns the grey levels of an array, (H, W) uint8; colours by ITU-R 601 luma.
+    """Returns the grey levels of an array, (H, W) uint8; see `eight_bits` and `luma`."""
+    levels = eight_bits(image, grey_range)
+    return levels if levels.ndim == 2 else luma(Image.fromarray(levels))
+
+
+def eight_bits(image: Any, grey_range: Range | None = None) -> np.ndarray:
+    """Returns an array as (H, W) or (H, W, 3 or 4) uint8.
 
     Args:
         image: (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA; uint8, uint16 or float in [0, 1];
@@ -48,10 +54,9 @@ def grey(image: Any, grey_range: Range | None = None) -> np.ndarray:
         "float" if image.dtype.kind == "f" else image.dtype.name
     )
     try:
-        levels = to_uint8(image, declared, grey_range)
+        return to_uint8(image, declared, grey_range)
     except ValueError as error:
         raise UserError(f"an image of {image.dtype}: {error}") from error
-    return levels if levels.ndim == 2 else luma(Image.fromarray(levels))
 
 
 def to_uint8(

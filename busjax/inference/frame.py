@@ -44,6 +44,7 @@ class Frame:
         regions: that are measured, where the file tells no spacing of the whole picture.
         uids: of a DICOM file 'sop_class_uid', 'sop_instance_uid', 'series_instance_uid' and
             'study_instance_uid', None where it lacks one; None: it is no DICOM.
+        coloured: share of it that coloured areas cover, see `data.colour`.
     """
 
     number: int
@@ -52,6 +53,7 @@ class Frame:
     uids: dict[str, str | None] | None = None
     regions: tuple[Region, ...] = ()
     tissue: tuple[View, ...] = ()
+    coloured: float = 0.0
 
     def spacing_of(self, box: Box) -> tuple[float, float] | None:
         """Height and width of a lesion's pixels in millimetres; None where they are not sure.

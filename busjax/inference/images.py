@@ -14,8 +14,8 @@ from etils import epath
 from PIL import Image
 
 from busjax import files
-from busjax.data import pictures
-from busjax.data.pixels import Range, grey
+from busjax.data import colour, pictures
+from busjax.data.pixels import Range, eight_bits, grey
 from busjax.errors import UserError, in_one_line
 from busjax.inference import dicom, inputs
 from busjax.inference.frame import Frame
@@ -81,12 +81,14 @@ def of_any(image: Any, grey_range: Range | None = None) -> Frame:
     """
     if isinstance(image, Image.Image):
         try:
-            return Frame(0, pictures.from_pillow(image, grey_range))
+            levels = pictures.from_pillow(image, grey_range)
+            return Frame(0, levels, coloured=colour.share(image))
         except Exception as error:
             raise UserError(f"a Pillow image {pictures.reason(error)}") from error
     if isinstance(image, str | os.PathLike | bytes | bytearray | memoryview):
         return _only_frame(image, grey_range)
-    return Frame(0, grey(image, grey_range))
+    levels = eight_bits(image, grey_range)
+    return Frame(0, grey(levels), coloured=colour.share(levels))
 
 
 def _only_frame(image: Any, grey_range: Range | None) -> Frame:
@@ -128,7 +130,8 @@ def _pictures(content: bytes, grey_range: Range | None) -> Iterator[Frame]:
                     raise
                 damaged.append(f"page {page + 1} {pictures.reason(error)}")
                 continue
-            yield Frame(page + 1 if len(pages) > 1 else 0, levels)
+            number = page + 1 if len(pages) > 1 else 0
+            yield Frame(number, levels, coloured=colour.share(image))
         if damaged:
             others = "; the other pages are read" if len(damaged) < len(pages) else ""
             raise UserError(f"{'; '.join(damaged)}{others}")

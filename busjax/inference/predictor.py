@@ -19,7 +19,7 @@ from busjax.data.pixels import parse_range
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
-from busjax.inference import lesions, views
+from busjax.inference import lesions, suitability, views
 from busjax.inference.frame import Frame
 from busjax.inference.images import of_any
 from busjax.inference.lesions import Box
@@ -46,6 +46,7 @@ class Reading:
         boxes: a box for each connected part of the mask, largest first.
         views: the parts of the image that were read, each by itself; of several the probabilities
             are those of the most suspicious one.
+        objections: why it may be no B-mode picture of one view, in words; none: nothing says so.
     """
 
     mask: np.ndarray
@@ -53,6 +54,7 @@ class Reading:
     class_probabilities: np.ndarray
     boxes: tuple[Box, ...]
     views: tuple[View, ...] = ()
+    objections: tuple[str, ...] = ()
 
     @property
     def class_name(self) -> str:
@@ -143,8 +145,7 @@ class Predictor:
         said = iter(self._said([view.of(frame.pixels) for frame, parts in pairs for view in parts]))
         largest = self.config.inference.largest
         return [
-            _reading(frame.pixels.shape, parts, [next(said) for _ in parts], largest)
-            for frame, parts in pairs
+            _reading(frame, parts, [next(said) for _ in parts], largest) for frame, parts in pairs
         ]
 
     def _said(self, pixels: list[np.ndarray]) -> Iterator[_Said]:
@@ -210,17 +211,18 @@ def _batches(count: int) -> list[tuple[int, int]]:
 
 
 def _reading(
-    shape: tuple[int, ...],
+    frame: Frame,
     parts: Sequence[View],
     said: Sequence[_Said],
     largest: int,
 ) -> Reading:
     """Puts what was said of each view into the frame; keeps so many parts of the mask, 0: all."""
-    probability = np.zeros(shape, np.float32)
+    probability = np.zeros(frame.pixels.shape, np.float32)
     for view, (mask, _) in zip(parts, said, strict=True):
         view.of(probability)[:] = np.maximum(view.of(probability), mask)
     inside = components.largest(probability >= 0.5, largest)
     boxes = tuple(box for box, _ in lesions.find(inside))
     classes = [each for _, each in said]
     spokesman = views.most_suspicious(classes)
-    return Reading(inside, probability, classes[spokesman], boxes, tuple(parts))
+    objections = suitability.objections(frame, parts)
+    return Reading(inside, probability, classes[spokesman], boxes, tuple(parts), objections)

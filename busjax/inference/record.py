@@ -85,6 +85,7 @@ def image(
             _lesion(box, part, frame.spacing_of(box)) for box, part in lesions.find(reading.mask)
         ],
         "views": [dataclasses.asdict(view) for view in reading.views],
+        "out_of_distribution": {"objections": list(reading.objections)},
         "mask": saved.get("mask"),
         "overlay": saved.get("overlay"),
     }

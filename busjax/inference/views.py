@@ -41,12 +41,12 @@ def find(pixels: np.ndarray, regions: Sequence[View], crop: str) -> tuple[View, 
     ]
     parts = [part for part in clipped if part.area >= _SMALLEST * whole.area]
     if not parts and crop == "scan":
-        parts = _scanned(pixels)
+        parts = scanned(pixels)
     kept = [part for part in set(parts) if not any(_inside(part, other) for other in parts)]
     return tuple(sorted(kept, key=lambda part: (part.left, part.top))) or (whole,)
 
 
-def _scanned(pixels: np.ndarray) -> list[View]:
+def scanned(pixels: np.ndarray) -> list[View]:
     """The large parts of a frame that are not black; what is thin, as text and rulers, is none."""
     height, width = pixels.shape
     side = max(height, width)

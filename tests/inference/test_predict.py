@@ -228,12 +228,26 @@ def test_many_images_have_several_pages(run_folder, inputs, tmp_path, monkeypatc
     assert len(list((tmp_path / "out").iterdir())) == 1 + len(shown)
 
 
+def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path):
+    black = tmp_path / "black.png"
+    Image.fromarray(np.zeros((40, 50), np.uint8)).save(black)
+    run(run_folder, black, inputs, f"--out={tmp_path / 'out'}", "--save=none")
+    first, *others = (
+        image["out_of_distribution"]["objections"] for image in content(tmp_path / "out")["images"]
+    )
+    assert first == ["it is nearly black"]
+    page = (tmp_path / "out" / "index.html").read_text()
+    assert page.count("no B-mode picture? it is nearly black") == 1
+    assert page.count("no B-mode picture?") == sum(map(len, (first, *others)))
+
+
 def test_the_page_names_the_largest_lesions_only():
     lesion = {
         f"{name}_diameter_{unit}": None for name in ("longest", "shortest") for unit in ("mm",)
     }
     lesion |= {"longest_diameter_pixels": 4.0, "shortest_diameter_pixels": 3.0}
     entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}, "views": []}
+    entry["out_of_distribution"] = {"objections": []}
     pixels = np.zeros((8, 8), np.uint8)
     for count, more in ((3, False), (5, True)):
         of = {**entry, "lesions": [lesion] * count}

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from busjax.data.pixels import grey
+from busjax.data import colour
+from busjax.data.pixels import eight_bits, grey
 from busjax.errors import UserError, in_one_line
 from busjax.inference.dicom import colours, grey_levels, jpeg, spacing
 from busjax.inference.frame import Frame, Region
@@ -92,8 +93,9 @@ def _frame(
     size = spacing.of(dataset, index)
     measured = regions if size is None else ()  # it is of the whole picture
     size = size or spacing.common(regions)
-    levels = grey(_shown(pixels, dataset, index))
-    return Frame(number, levels, size, uids, measured, spacing.tissue(dataset))
+    levels = eight_bits(_shown(pixels, dataset, index))
+    coloured = colour.share(levels)
+    return Frame(number, grey(levels), size, uids, measured, spacing.tissue(dataset), coloured)
 
 
 def _count(dataset: Any) -> int:
