@@ -60,10 +60,12 @@ class Outputs:
         mask_logits: each (B, H, W, 1) float32; the mask first, then the auxiliary masks of deep
             supervision, deep to shallow.
         class_logits: (B, classes) float32.
+        features: (B, C) float32, the bottleneck averaged over its pixels; None in training.
     """
 
     mask_logits: tuple[Array, ...]
     class_logits: Array
+    features: Array | None = None
 
 
 class MultiTaskNet(nn.Module):
@@ -103,7 +105,8 @@ class MultiTaskNet(nn.Module):
             for name, x in zip(names, masks, strict=True)
         )
         class_logits = self.classifier((features[-2], features[-1], coarse), train)
-        return Outputs(mask_logits, class_logits)
+        pooled = None if train else self.encoder.spec.ops.spatial_mean(features[-1])
+        return Outputs(mask_logits, class_logits, pooled)
 
 
 def check_image_size(height: int, width: int, depth: int) -> None:

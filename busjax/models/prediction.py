@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, cast
 
 import flax.struct
@@ -10,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from busjax.classes import NORMAL
+from busjax.models import uncertainty
 from busjax.models.network import MultiTaskNet, Outputs
 from busjax.models.refine import refine
+from busjax.models.uncertainty import Uncertainty
 from busjax.ops.interface import Array
 
 # The axes of (B, H, W, C) along which each view of the image is flipped.
@@ -56,10 +59,14 @@ class Prediction:
     Attributes:
         mask: (B, H, W, 1) float32 in [0, 1]; 0.5 or more inside the tumour.
         classes: (B, classes) float32, rows sum to 1.
+        uncertainty: of each image; None where there are probabilities alone.
+        features: (B, C) float32, what the first member sees of the image as it is: see `Outputs`.
     """
 
     mask: Array
     classes: Array
+    uncertainty: Uncertainty | None = None
+    features: Array | None = None
 
 
 def predict(
@@ -93,7 +100,7 @@ def augmented_outputs(
         for axes in FLIPS[flips]:
             outputs = _evaluate(network, variables, jnp.flip(image, axes))
             masks = tuple(jnp.flip(mask, axes) for mask in outputs.mask_logits)
-            of_views.append(Outputs(masks, outputs.class_logits))
+            of_views.append(dataclasses.replace(outputs, mask_logits=masks))
     return of_views
 
 
@@ -115,10 +122,13 @@ def average(
 
     There is no tumour around an image: see `predict`.
     """
-    mask = sum(jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said) / len(said)
-    mask = mask if inside is None else mask * inside
-    classes = sum(jax.nn.softmax(outputs.class_logits) for outputs in said) / len(said)
-    return postprocess(mask, classes, calibration, refinement)
+    masks = [jax.nn.sigmoid(outputs.mask_logits[0]) for outputs in said]
+    masks = masks if inside is None else [mask * inside for mask in masks]
+    classes = [jax.nn.softmax(outputs.class_logits) for outputs in said]
+    mean_mask, mean_classes = (sum(views) / len(said) for views in (masks, classes))
+    delivered = postprocess(mean_mask, mean_classes, calibration, refinement)
+    unsure = uncertainty.of_views(masks, classes)
+    return dataclasses.replace(delivered, uncertainty=unsure, features=said[0].features)
 
 
 def postprocess(mask: Any, classes: Any, calibration: Calibration, refinement: str) -> Prediction:

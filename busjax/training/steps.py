@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flax.struct
 import jax
@@ -167,9 +167,10 @@ def eval_step(
 
     Returns:
         'classes' (b, classes) and 'mask' (b, H, W), float32, probabilities as delivered; 'tp',
-        'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5; 'loss' and its terms, (b,) float32,
-        of the first member on the image as it is, without learnt weights; 'valid' and 'index' of
-        the batch as they came.
+        'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5; 'uncertainty' (b, 4) float32, the
+        values of `Uncertainty` in its order, and 'features' (b, C) float32, as of a `Prediction`;
+        'loss' and its terms, (b,) float32, of the first member on the image as it is, without
+        learnt weights; 'valid' and 'index' of the batch as they came.
     """
     outputs = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
     inside = batch.get("inside")
@@ -177,6 +178,8 @@ def eval_step(
     return {
         "classes": averaged.classes,
         "mask": averaged.mask[..., 0],
+        "uncertainty": jnp.stack(jax.tree.leaves(averaged.uncertainty), -1),
+        "features": cast(Array, averaged.features),
         **_count_pixels(averaged.mask >= 0.5, batch["mask"] >= 0.5, inside),
         **_per_image(outputs[0], batch, form, weights, {}),
         "valid": batch["valid"],

@@ -93,3 +93,16 @@ def test_on_a_cpu_a_batch_is_read_in_parts(build, rng, monkeypatch):
     found = predict.compile()(ensemble, image)
     np.testing.assert_allclose(found.mask, want.mask, atol=1e-5)
     np.testing.assert_allclose(found.classes, want.classes, atol=1e-5)
+
+
+def test_views_and_members_that_disagree_are_told(build, rng):
+    net, image = build("unet"), _image(rng)
+    one = prediction.predict(net.network, Ensemble((net.variables,)), image)
+    np.testing.assert_array_equal(one.uncertainty.class_disagreement, 0)
+    other = jax.tree.map(lambda x: x * 1.5, net.variables)
+    ensemble = Ensemble((net.variables, other))
+    both = prediction.predict(net.network, ensemble, image, "horizontal")
+    assert (both.uncertainty.class_disagreement > 0).all()
+    seen = net.evaluate(net.variables, image).features
+    assert seen.shape[0] == 2 and seen.ndim == 2
+    np.testing.assert_allclose(both.features, seen, rtol=1e-4)  # of the first, not flipped
