@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from busjax.config.rules import Ends, OneOf, Text, Whole
+from busjax.config.rules import Ends, OneOf, Real, Text, Whole
 from busjax.config.section import Section, setting
 
 
@@ -53,6 +53,13 @@ class Inference(Section):
         Ends(),
         "as data.grey_range, for the images that are given; '': as data.grey_range",
         default="",
+        inference=True,
+    )
+    coverage: float = setting(
+        Real(0, 1, open_low=True),
+        "share of the validation images of which the network is sure enough; of an image that is "
+        "more doubtful than those, or unlike all of them, it says 'I do not know'",
+        default=0.9,
         inference=True,
     )
     largest: int = setting(

@@ -16,11 +16,12 @@ from busjax.config import Config
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
-from busjax.evaluation import calibrate, external, grid, provenance
+from busjax.evaluation import calibrate, doubts, external, grid, provenance
 from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
 from busjax.networks import calibration
+from busjax.networks.abstention import Abstention
 from busjax.networks.ensemble import member_folders, members
 from busjax.networks.places import open_network, trained_on
 from busjax.networks.trained import Trained
@@ -35,6 +36,7 @@ class _Images:
     """Images of a source and what the networks say of them, before anything is made of it."""
 
     ids: tuple[str, ...]
+    groups: list[str]
     resized: pipeline.Resized
     outputs: dict[str, np.ndarray]
 
@@ -95,12 +97,15 @@ def evaluate(
     def read(part: tuple[str, ...]) -> _Images:
         resized = pipeline.Resized(source, part, config.data.image_size, config.data.fit)
         batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
-        return _Images(part, resized, program.evaluate(ensemble, batches))
+        groups = [source.groups[source.ids.index(id)] for id in part]
+        return _Images(part, groups, resized, program.evaluate(ensemble, batches))
 
     chosen_by = read(validation) if validation else None
-    fitted = _calibration(config, trained, chosen_by, kept=folder == results.FOLDER)
+    is_kept = folder == results.FOLDER
+    fitted = _calibration(config, trained, chosen_by, is_kept)
+    known = _abstention(trained, chosen_by, is_kept)
     tested = read(ids)
-    finished = _finish(config, source, tested, fitted)
+    finished = _finish(config, source, tested, fitted, known)
     summary = {
         **results.summary_from_rows(finished.rows),
         **finished.grids(config),
@@ -160,8 +165,19 @@ def _calibration(
     return calibrate.used(config.inference, fitted)
 
 
+def _abstention(trained: Trained, chosen_by: _Images | None, kept: bool) -> Abstention | None:
+    if chosen_by is None:
+        return trained.abstention
+    place = trained.place if kept else None
+    return doubts.fitted(chosen_by.outputs, chosen_by.groups, place)
+
+
 def _finish(
-    config: Config, source: RecordSource, images: _Images, fitted: Calibration
+    config: Config,
+    source: RecordSource,
+    images: _Images,
+    fitted: Calibration,
+    known: Abstention | None = None,
 ) -> _Finished:
     """From the probabilities to what is delivered, and what there is to say of it."""
     outputs, target = images.outputs, images.resized.masks.astype(bool)
@@ -176,14 +192,15 @@ def _finish(
     sets = getattr(source, "sets", None)  # where several were joined
 
     def rows(measured: grid.Measured) -> list[ImageRow]:
-        return make_rows(
+        plain = make_rows(
             images.ids,
-            [source.groups[position] for position in positions],
+            images.groups,
             images.resized.labels,
             np.asarray(finished.classes),
             *measured,
             sets and [sets[position] for position in positions],
         )
+        return doubts.told(plain, outputs, known, config)
 
     compared = {grid.NETWORK: rows(grid.in_network(kept, target, areas))}
     if config.inference.grid == grid.IMAGE:

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from busjax.command_line import Parser
-from busjax.config import FIELDS
+from busjax.config import FIELDS, Config
 from busjax.config.rules import OneOf
 from busjax.errors import UserError, tell
 
@@ -39,10 +39,13 @@ UNREADABLE = 3
 SAVED = ("masks", "overlays")
 # Fields of the run that may be others here.
 _OPTIONS = {
-    **{
-        name: f"inference.{name}"
-        for name in ("flips", "threshold", "temperature", "largest", "crop", "grey_range")
-    },
+    "flips": "inference.flips",
+    "threshold": "inference.threshold",
+    "temperature": "inference.temperature",
+    "largest": "inference.largest",
+    "crop": "inference.crop",
+    "grey_range": "inference.grey_range",
+    "coverage": "inference.coverage",
     "refine": "model.refine",
 }
 _TOGETHER = 16  # frames in memory, and given to the network at a time
@@ -82,9 +85,14 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
         default=SAVED,
         help="of masks,overlays: what to write besides numbers and page [both]; none: neither",
     )
+    defaults = Config().flat()
     for name, field in _OPTIONS.items():
         rule = FIELDS[field]
-        kind = {"choices": rule.choices} if isinstance(rule, OneOf) else {"type": int}
+        kind = (
+            {"choices": rule.choices}
+            if isinstance(rule, OneOf)
+            else {"type": type(defaults[field])}
+        )
         parser.add_argument(f"--{name}", help=f"as config.{field} [the run's]", **kind)
     parser.add_argument("--overwrite", action="store_true", help="write into a folder with files")
     return parser.parse_args(arguments)

@@ -18,6 +18,7 @@ from busjax.pages.tables import Cell, Listing
 
 CASES = 200  # images on a page: a browser opens some 10 MB at once
 _LARGEST_SIDE = 512  # pixels, of what is drawn
+_SURE = {True: "no", False: "yes", None: "not known"}
 _NAMED_LESIONS = 3  # of an image, at most; predictions.json has them all
 
 BANNER = "This network was trained on synthetic phantoms: what it says of patients means nothing."
@@ -159,10 +160,11 @@ def _listing(entries: Sequence[dict[str, Any]]) -> Listing:
     """A row an image, with a link to where it is shown."""
     return Listing(
         "All images",
-        "Benign, malignant, normal: probabilities of the classes. Size of the largest lesion.",
-        ("image", "class", *CLASSES, "lesions", "longest", "shortest", "unit"),
+        "Benign, malignant, normal: probabilities of the classes. Size of the largest lesion. "
+        "Sure: no where the network says 'I do not know'.",
+        ("image", "class", *CLASSES, "lesions", "longest", "shortest", "unit", "sure"),
         [_row(index, entry) for index, entry in enumerate(entries)],
-        ("class",),
+        ("class", "sure"),
     )
 
 
@@ -178,6 +180,7 @@ def _row(index: int, entry: dict[str, Any]) -> list[Cell]:
         Cell(longest),
         Cell(shortest),
         Cell(unit),
+        Cell(_SURE[entry["abstain"]], mark="wrong" if entry["abstain"] else ""),
     ]
 
 

@@ -19,20 +19,30 @@ from busjax.data.pixels import parse_range
 from busjax.errors import UserError
 from busjax.evaluation import calibrate
 from busjax.files import PathLike
-from busjax.inference import lesions, suitability, views
+from busjax.inference import doubt, lesions, suitability, views
+from busjax.inference.doubt import Doubt
 from busjax.inference.frame import Frame
 from busjax.inference.images import of_any
 from busjax.inference.lesions import Box
 from busjax.inference.views import View
 from busjax.models import architectures, prediction
-from busjax.models.prediction import Ensemble
+from busjax.models.prediction import FLIPS, Ensemble, Prediction
 from busjax.networks.ensemble import member_folders, members
 from busjax.networks.places import open_network, settings
 
 # Images at a time; the network is compiled once for each size that is used.
 BATCH_SIZES = (1, 4, 16)
 
-_Said = tuple[np.ndarray, np.ndarray]  # mask (H, W) and classes (3,), probabilities
+
+@dataclasses.dataclass(frozen=True)
+class _Said:
+    """What the network says of a part of an image: mask (H, W), classes (3,), probabilities; the
+    values of `Uncertainty` (5,), and features (C,)."""
+
+    mask: np.ndarray
+    classes: np.ndarray
+    uncertainty: np.ndarray
+    features: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +56,15 @@ class Reading:
         boxes: a box for each connected part of the mask, largest first.
         views: the parts of the image that were read, each by itself; of several the probabilities
             are those of the most suspicious one.
-        objections: why it may be no B-mode picture of one view, in words; none: nothing says so.
+        doubt: what is left open, and whether nothing should be said of it.
     """
 
     mask: np.ndarray
     mask_probability: np.ndarray
     class_probabilities: np.ndarray
     boxes: tuple[Box, ...]
-    views: tuple[View, ...] = ()
-    objections: tuple[str, ...] = ()
+    views: tuple[View, ...]
+    doubt: Doubt
 
     @property
     def class_name(self) -> str:
@@ -71,6 +81,7 @@ class Predictor:
         trained_on: 'source' ('busi', 'phantom', ...) and 'description' of its images.
         image_size: pixels a side that the network sees.
         grey_range: the levels that are black and white where the type of an image does not say it.
+        abstention: when it says 'I do not know'; None: it does not know it.
         ensemble: the variables of its flax module, and their calibration.
         compute: jitted, maps ensemble and images (b, S, S, C) to a `models.prediction.Prediction`;
             where they are padded it takes `inside` (b, S, S, 1) as well.
@@ -98,6 +109,7 @@ class Predictor:
             calibrate.asked(self.config.inference, trained.fitted, network),
         )
         self.step = trained.step
+        self.abstention = trained.abstention
         self.trained_on: dict[str, str] = trained.trained_on.summary()
         self.image_size: int = self.config.data.image_size
         self.grey_range = parse_range(
@@ -143,10 +155,7 @@ class Predictor:
         found = [views.find(frame.pixels, frame.tissue, crop) for frame in frames]
         pairs = list(zip(frames, found, strict=True))
         said = iter(self._said([view.of(frame.pixels) for frame, parts in pairs for view in parts]))
-        largest = self.config.inference.largest
-        return [
-            _reading(frame, parts, [next(said) for _ in parts], largest) for frame, parts in pairs
-        ]
+        return [self._reading(frame, parts, [next(said) for _ in parts]) for frame, parts in pairs]
 
     def _said(self, pixels: list[np.ndarray]) -> Iterator[_Said]:
         """What the network says of each picture, the mask in the picture's own size."""
@@ -154,14 +163,18 @@ class Predictor:
             part = pixels[start : start + size]
             side, fit = self.image_size, self.config.data.fit
             areas = [fitting.place(image.shape, side, fit) for image in part]
-            masks, classes = self._predict(part, areas, size)
-            for image, area, mask, probabilities in zip(part, areas, masks, classes, strict=False):
-                yield np.clip(fitting.back(mask, area, *image.shape), 0, 1), probabilities
+            found = self._predict(part, areas, size)
+            unsure = np.stack(jax.tree.leaves(found.uncertainty), -1)
+            masks, classes, features = (
+                np.asarray(x) for x in (found.mask[..., 0], found.classes, found.features)
+            )
+            for index, (image, area) in enumerate(zip(part, areas, strict=True)):
+                mask = fitting.back(masks[index], area, *image.shape)
+                drawn = np.clip(mask, 0, 1)
+                yield _Said(drawn, classes[index], unsure[index], features[index])
 
-    def _predict(
-        self, pixels: list[np.ndarray], areas: list[Area], size: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Masks (size, S, S) and classes (size, 3), those of the padding last."""
+    def _predict(self, pixels: list[np.ndarray], areas: list[Area], size: int) -> Prediction:
+        """What is said of so many images, those that fill the batch last, as numpy arrays."""
         side, channels = self.image_size, self.config.model.image_channels
         batch = np.zeros((size, side, side, channels), np.float32)
         for slot, image, area in zip(batch, pixels, areas, strict=False):
@@ -172,8 +185,32 @@ class Predictor:
             given["inside"] = np.zeros((size, side, side, 1), np.float32)
             for slot, area in zip(given["inside"], areas, strict=False):
                 slot[:] = fitting.inside(area, side)[..., None]
-        outputs = jax.device_get(self.compute(self.ensemble, batch, **given))
-        return outputs.mask[..., 0], outputs.classes
+        found: Prediction = jax.device_get(self.compute(self.ensemble, batch, **given))
+        return found
+
+    def _reading(self, frame: Frame, parts: Sequence[View], said: Sequence[_Said]) -> Reading:
+        """Puts what was said of each view into the frame."""
+        inference = self.config.inference
+        probability = np.zeros(frame.pixels.shape, np.float32)
+        for view, of_view in zip(parts, said, strict=True):
+            view.of(probability)[:] = np.maximum(view.of(probability), of_view.mask)
+        inside = components.largest(probability >= 0.5, inference.largest)
+        classes = [each.classes for each in said]
+        return Reading(
+            inside,
+            probability,
+            classes[views.most_suspicious(classes)],
+            tuple(box for box, _ in lesions.find(inside)),
+            tuple(parts),
+            doubt.of(
+                np.stack([each.uncertainty for each in said]),
+                np.stack([each.features for each in said]),
+                self.abstention,
+                inference.coverage,
+                len(FLIPS[inference.flips]) * len(self._networks) == 1,
+                suitability.objections(frame, parts),
+            ),
+        )
 
 
 def load(network: PathLike, *others: PathLike, **inference: Any) -> Predictor:
@@ -208,21 +245,3 @@ def _batches(count: int) -> list[tuple[int, int]]:
         parts.append((start, size))
         start += size
     return parts
-
-
-def _reading(
-    frame: Frame,
-    parts: Sequence[View],
-    said: Sequence[_Said],
-    largest: int,
-) -> Reading:
-    """Puts what was said of each view into the frame; keeps so many parts of the mask, 0: all."""
-    probability = np.zeros(frame.pixels.shape, np.float32)
-    for view, (mask, _) in zip(parts, said, strict=True):
-        view.of(probability)[:] = np.maximum(view.of(probability), mask)
-    inside = components.largest(probability >= 0.5, largest)
-    boxes = tuple(box for box, _ in lesions.find(inside))
-    classes = [each for _, each in said]
-    spokesman = views.most_suspicious(classes)
-    objections = suitability.objections(frame, parts)
-    return Reading(inside, probability, classes[spokesman], boxes, tuple(parts), objections)

@@ -15,6 +15,7 @@ import numpy as np
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.inference import NOTE, lesions
+from busjax.inference.doubt import Doubt
 from busjax.inference.frame import Frame
 from busjax.inference.inputs import File
 
@@ -51,6 +52,7 @@ def head(predictor: Predictor) -> dict[str, Any]:
             "temperature": round(float(calibration.temperature), 6),
             "largest": config.inference.largest,
             "crop": config.inference.crop,
+            "coverage": config.inference.coverage,
         },
         "conventions": _conventions(),
     }
@@ -85,7 +87,7 @@ def image(
             _lesion(box, part, frame.spacing_of(box)) for box, part in lesions.find(reading.mask)
         ],
         "views": [dataclasses.asdict(view) for view in reading.views],
-        "out_of_distribution": {"objections": list(reading.objections)},
+        **_doubt(reading.doubt),
         "mask": saved.get("mask"),
         "overlay": saved.get("overlay"),
     }
@@ -115,6 +117,27 @@ def _lesion(
         "area_mm2": round(real.area, 2) if real else None,
         "longest_diameter_mm": round(real.longest, 2) if real else None,
         "shortest_diameter_mm": round(real.shortest, 2) if real else None,
+    }
+
+
+def _doubt(doubt: Doubt) -> dict[str, Any]:
+    def rounded(value: float | None) -> float | None:
+        return None if value is None else round(value, 4)
+
+    return {
+        "uncertainty": {
+            "mask": rounded(doubt.mask),
+            "class": rounded(doubt.classes),
+            "contradiction": rounded(doubt.contradiction),
+            "mask_disagreement": rounded(doubt.mask_disagreement),
+            "class_disagreement": rounded(doubt.class_disagreement),
+        },
+        "out_of_distribution": {
+            "distance": rounded(doubt.distance),
+            "objections": list(doubt.objections),
+        },
+        "abstain": doubt.abstains,
+        "abstain_reasons": list(doubt.reasons),
     }
 
 

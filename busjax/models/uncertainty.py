@@ -8,6 +8,7 @@ from typing import cast
 import flax.struct
 import jax.numpy as jnp
 
+from busjax.classes import NORMAL
 from busjax.ops.interface import Array
 
 _SMALLEST = 1e-12  # of a probability whose logarithm is taken, and of a sum that is divided by
@@ -23,6 +24,8 @@ class Uncertainty:
         mask: one less the soft Dice confidence (Borges et al., arXiv:2402.10665): the Dice that the
             mask's own probabilities promise it; of an empty mask the largest probability.
         classes: entropy of the classes, as a share of the largest there can be.
+        contradiction: how far the two heads differ on whether there is a lesion: by the mask's
+            largest probability, and by the class 'normal'.
         mask_disagreement: one less the mean Dice of the masks of two views, over all pairs (Roy et
             al., NeuroImage 195, 2019); 0 of a single view.
         class_disagreement: mutual information of class and view (Gal, 2016, sec. 3.3.1), as a share
@@ -31,6 +34,7 @@ class Uncertainty:
 
     mask: Array
     classes: Array
+    contradiction: Array
     mask_disagreement: Array
     class_disagreement: Array
 
@@ -44,13 +48,14 @@ def of_views(masks: list[Array], classes: list[Array]) -> Uncertainty:
         masks: of each view (B, H, W, 1), probabilities of the tumour, 0 around the image.
         classes: of each view (B, classes), rows sum to 1.
     """
-    average = sum(classes) / len(classes)
+    mask, average = (cast(Array, sum(views) / len(views)) for views in (masks, classes))
     entropies = [_entropy(each) for each in classes]
-    whole = _entropy(cast(Array, average))
+    whole = _entropy(average)
     information = jnp.maximum(whole - sum(entropies) / len(entropies), 0.0)
     return Uncertainty(
-        mask=1.0 - _soft_dice_confidence(cast(Array, sum(masks) / len(masks))),
+        mask=1.0 - _soft_dice_confidence(mask),
         classes=whole,
+        contradiction=jnp.abs(mask.max((1, 2, 3)) - (1.0 - average[:, NORMAL])),
         mask_disagreement=_disagreement([mask >= 0.5 for mask in masks]),
         class_disagreement=information,
     )

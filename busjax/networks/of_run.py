@@ -6,7 +6,7 @@ from etils import epath
 
 from busjax.config import Config
 from busjax.data import splits
-from busjax.networks import calibration
+from busjax.networks import abstention, calibration
 from busjax.networks.trained import Trained, TrainedOn
 from busjax.runs import configuration
 from busjax.runs.checkpoint import restore_best
@@ -24,8 +24,16 @@ def read(workdir: epath.Path, config: Config | None = None) -> Trained:
     """
     own = configuration.read(workdir)
     step, variables, data = restore_best(workdir, config or own)
-    fitted = calibration.read(workdir)
-    return Trained(workdir, own, step, data.get("epoch"), variables, fitted, trained_on(workdir))
+    return Trained(
+        workdir,
+        own,
+        step,
+        data.get("epoch"),
+        variables,
+        calibration.read(workdir),
+        trained_on(workdir),
+        abstention.read(workdir),
+    )
 
 
 def trained_on(workdir: epath.Path) -> TrainedOn:

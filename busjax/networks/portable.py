@@ -1,6 +1,7 @@
 """A network to hand over: a folder of weights, what they mean, and a model card.
 
 model.safetensors   the weights, by name
+abstention.safetensors  when it says 'I do not know', where that is known
 model.json          network, pre-processing, classes, threshold and temperature, origin, scores
 MODEL_CARD.md       the same for people
 checksums.json      SHA-256 of these files: a byte that was changed is an error
@@ -21,7 +22,7 @@ from busjax import files
 from busjax.classes import CLASSES
 from busjax.config import Config, differing
 from busjax.errors import UserError
-from busjax.networks import calibration, tensors
+from busjax.networks import abstention, calibration, tensors
 from busjax.networks.trained import Trained, TrainedOn
 from busjax.runs import checksums, configuration
 from busjax.runs.checkpoint import NOT_OF_NETWORK
@@ -77,6 +78,9 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / checksums.FILE).unlink(missing_ok=True)  # what was cut off half way is damaged
     files.replace(folder / WEIGHTS, weights)
+    (folder / abstention.FILE).unlink(missing_ok=True)
+    if trained.abstention:
+        abstention.save(folder, trained.abstention)
     files.replace(folder / FILE, (json.dumps(entries, indent=1) + "\n").encode())
     files.replace(folder / "MODEL_CARD.md", card.encode())
     checksums.write(folder)
@@ -112,6 +116,7 @@ def read(folder: epath.Path, config: Config | None = None) -> Trained:
         variables=tensors.from_bytes((folder / WEIGHTS).read_bytes()),
         fitted=calibration.from_json(fitted) if fitted else None,
         trained_on=trained_on(folder),
+        abstention=abstention.read(folder),
     )
 
 

@@ -12,6 +12,7 @@ from etils import epath
 from busjax.config import Config
 from busjax.models.prediction import Calibration
 from busjax.networks import tensors
+from busjax.networks.abstention import Abstention
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Trained:
         variables: nested dictionaries of numpy arrays.
         fitted: threshold and temperature of the validation images; None: there are none.
         trained_on: its images.
+        abstention: when it says 'I do not know'; None: too few validation images tell of it.
     """
 
     place: epath.Path
@@ -64,6 +66,7 @@ class Trained:
     variables: Any
     fitted: Calibration | None
     trained_on: TrainedOn
+    abstention: Abstention | None
 
     @functools.cached_property
     def digest(self) -> str:

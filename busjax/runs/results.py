@@ -23,7 +23,7 @@ from busjax import files
 from busjax.classes import CLASSES
 from busjax.errors import UserError
 from busjax.files import PathLike
-from busjax.metrics import details
+from busjax.metrics import details, selection
 from busjax.metrics.boundary import Distances
 from busjax.metrics.classification import confusion_matrix
 from busjax.metrics.detection import Lesions
@@ -66,6 +66,15 @@ def summary_from_rows(rows: Sequence[ImageRow]) -> dict[str, float]:
         **details.describe_classes(labels, probabilities),
         **details.agreement(probabilities, counts.tp + counts.fp),
     }
+    if all(row.doubt is not None for row in rows):
+        scores |= selection.describe(
+            np.array([row.doubt for row in rows], np.float64),
+            np.array([row.abstains for row in rows], bool),
+            {
+                "dice": np.array([row.dice for row in rows]),
+                "accuracy": np.array([float(row.predicted == row.class_name) for row in rows]),
+            },
+        )
     if any(row.lesions is None for row in rows):
         return scores
     distances = np.array([(row.hausdorff95, row.distance) for row in rows], np.float64)

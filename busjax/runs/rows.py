@@ -35,6 +35,12 @@ class ImageRow:
         lesions, found, false: annotated, found and false lesions, see `metrics.detection`; None in
             tables of earlier versions.
         set: name of the set, where several were joined.
+        mask_uncertainty, class_uncertainty, contradiction, mask_disagreement, class_disagreement:
+            in [0, 1], see `models.uncertainty`; disagreements are None where there is one view.
+        novelty: distance to what the network knows, see `networks.familiarity`.
+        doubt: in [0, 1], share of the validation images that are less doubtful in any of these.
+        abstains: 1 where the network says 'I do not know', else 0. These three are None where too
+            few validation images tell of it, and all eight in tables of earlier versions.
     """
 
     id: str
@@ -56,6 +62,14 @@ class ImageRow:
     found: int | None = None
     false: int | None = None
     set: str | None = None
+    mask_uncertainty: float | None = None
+    class_uncertainty: float | None = None
+    contradiction: float | None = None
+    mask_disagreement: float | None = None
+    class_disagreement: float | None = None
+    novelty: float | None = None
+    doubt: float | None = None
+    abstains: int | None = None
 
     def __post_init__(self) -> None:
         for name in (self.class_name, self.predicted):
@@ -80,8 +94,12 @@ COLUMNS: dict[str, Callable[[str], Any]] = {
     **dict.fromkeys(("hausdorff95", "distance"), _or_none(float)),
     **dict.fromkeys(("lesions", "found", "false"), _or_none(int)),
     "set": _or_none(str),
+    **dict.fromkeys(("mask_uncertainty", "class_uncertainty", "contradiction"), _or_none(float)),
+    **dict.fromkeys(("mask_disagreement", "class_disagreement"), _or_none(float)),
+    **dict.fromkeys(("novelty", "doubt"), _or_none(float)),
+    "abstains": _or_none(int),
 }
-_EARLIER = (13, 18)  # columns of the tables of earlier versions
+_EARLIER = (13, 18, 19)  # columns of the tables of earlier versions
 
 
 def make_rows(

@@ -167,7 +167,7 @@ def eval_step(
 
     Returns:
         'classes' (b, classes) and 'mask' (b, H, W), float32, probabilities as delivered; 'tp',
-        'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5; 'uncertainty' (b, 4) float32, the
+        'fp', 'fn', 'tn' (b,) int32, pixels at threshold 0.5; 'uncertainty' (b, 5) float32, the
         values of `Uncertainty` in its order, and 'features' (b, C) float32, as of a `Prediction`;
         'loss' and its terms, (b,) float32, of the first member on the image as it is, without
         learnt weights; 'valid' and 'index' of the batch as they came.

@@ -45,6 +45,8 @@ def assert_the_predictor_agrees(predictor, rows, pictures):
         np.testing.assert_allclose(reading.class_probabilities, row.probabilities, atol=1e-5)
         drawn = probability >= 128
         assert np.abs(reading.mask.astype(int) - drawn).sum() <= 1  # a pixel at the threshold
+        assert (row.class_disagreement is None) == (reading.doubt.class_disagreement is None)
+        assert reading.doubt.distance == pytest.approx(row.novelty, rel=1e-3)
 
 
 def test_flips(folder):
@@ -52,6 +54,7 @@ def test_flips(folder):
     rows, pictures = evaluate(folder, **{"inference.flips": "both"})
     assert [row.p_benign for row in rows] != [row.p_benign for row in before]
     assert "flips=both" in results.read_summary(folder)["inference"]
+    assert all(row.class_disagreement is not None for row in rows)
     assert_the_predictor_agrees(busjax.load(folder, flips="both"), rows, pictures)
 
 

@@ -283,3 +283,16 @@ def test_no_jax():
     """A report can be made where only the files of a run are."""
     code = "import sys, busjax.evaluation.report.__main__; sys.exit('jax' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_is_kept_is_shown_where_doubt_is_known(run_folder):
+    assert "Scores by coverage" not in page_of(run_folder)
+    rows = results.read_rows(run_folder)
+    told = [dataclasses.replace(row, doubt=i / 10, abstains=i % 2) for i, row in enumerate(rows)]
+    summary = {**results.read_summary(run_folder), **results.summary_from_rows(told)}
+    results.write(run_folder, told, summary, results.read_predictions(run_folder))
+    page = page_of(run_folder)
+    assert "Scores by coverage" in page
+    kept = sum(not row.abstains for row in told)
+    assert f"{kept} of {len(rows)} are kept" in page
+    assert re.search(rf"images without &#39;I do not know&#39;</dt><dd>{kept}</dd>", page)

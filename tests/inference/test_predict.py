@@ -1,5 +1,6 @@
 """The command on folders of images: what it leaves, what it says of what it cannot read."""
 
+import dataclasses
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from PIL import Image
 
 import busjax
 from busjax.data import splits
+from busjax.data.readers.phantom import PhantomSource
 from busjax.inference import folder, predict, predictions_page, record
 from busjax.networks import places
 from busjax.runs import lock
@@ -71,17 +73,17 @@ def pngs(directory):
 @pytest.fixture
 def lesion_everywhere(monkeypatch):
     """The network of two epochs sees nothing: it is made to see a rectangle of each image."""
-    from busjax.inference import predictor
+    from busjax.inference.predictor import Predictor
 
-    real = predictor._reading
+    real = Predictor._reading
 
-    def reading(shape, parts, said, largest):
-        mask = np.zeros_like(said[0][0])
+    def reading(self, frame, parts, said):
+        mask = np.zeros_like(said[0].mask)
         height, width = mask.shape
         mask[height // 4 : height // 2, width // 4 : 3 * width // 4] = 1
-        return real(shape, parts, [(mask, classes) for _, classes in said], largest)
+        return real(self, frame, parts, [dataclasses.replace(each, mask=mask) for each in said])
 
-    monkeypatch.setattr(predictor, "_reading", reading)
+    monkeypatch.setattr(Predictor, "_reading", reading)
 
 
 def test_leaves_all_that_is_promised(run_folder, inputs, tmp_path, capsys, lesion_everywhere):
@@ -232,13 +234,55 @@ def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path):
     black = tmp_path / "black.png"
     Image.fromarray(np.zeros((40, 50), np.uint8)).save(black)
     run(run_folder, black, inputs, f"--out={tmp_path / 'out'}", "--save=none")
-    first, *others = (
-        image["out_of_distribution"]["objections"] for image in content(tmp_path / "out")["images"]
-    )
-    assert first == ["it is nearly black"]
+    first, *others = content(tmp_path / "out")["images"]
+    assert first["out_of_distribution"]["objections"] == ["it is nearly black"]
+    assert first["abstain"] is True
+    assert first["abstain_reasons"][0] == "it is nearly black"
     page = (tmp_path / "out" / "index.html").read_text()
-    assert page.count("no B-mode picture? it is nearly black") == 1
-    assert page.count("no B-mode picture?") == sum(map(len, (first, *others)))
+    assert page.count("I do not know: it is nearly black") == 1
+    assert page.count("I do not know: ") == sum(image["abstain"] for image in (first, *others))
+
+
+def test_images_are_left_out_as_the_coverage_asks(run_folder, tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    source = PhantomSource(48, 0, 16)
+    for id in splits.read(run_folder / "split.json").train:
+        Image.fromarray(source[source.ids.index(id)].image).save(folder / f"{id}.png")
+
+    def left_out(*flags):
+        out = tmp_path / "out"
+        run(run_folder, folder, f"--out={out}", "--save=none", "--overwrite", *flags)
+        found = content(out)
+        for image in found["images"]:
+            assert image["abstain"] == bool(image["abstain_reasons"])
+        return sum(image["abstain"] for image in found["images"]), found["settings"]["coverage"]
+
+    (few, at_ends), (default, at_90), (most, at_30) = (
+        left_out("--coverage=1"), left_out(), left_out("--coverage=0.3")
+    )  # fmt: skip
+    assert few <= default < most
+    assert (at_ends, at_90, at_30) == (1, 0.9, 0.3)
+
+
+def test_views_that_are_compared_are_told(run_folder, inputs, tmp_path):
+    for flips, is_told in (("none", False), ("both", True)):
+        out = tmp_path / flips
+        run(run_folder, inputs, f"--out={out}", "--save=none", f"--flips={flips}")
+        for image in content(out)["images"]:
+            told = [image["uncertainty"][f"{of}_disagreement"] for of in ("mask", "class")]
+            assert all((value is not None) == is_told for value in told)
+
+
+def test_a_network_that_does_not_know_its_doubts_says_so(run_folder, inputs, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run_folder, copy)
+    (copy / "abstention.safetensors").unlink()
+    run(copy, inputs, f"--out={tmp_path / 'out'}", "--save=none")
+    for image in content(tmp_path / "out")["images"]:
+        assert image["out_of_distribution"]["distance"] is None
+        assert image["abstain"] is (True if image["abstain_reasons"] else None)
+    assert "not known" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_the_page_names_the_largest_lesions_only():
@@ -247,7 +291,7 @@ def test_the_page_names_the_largest_lesions_only():
     }
     lesion |= {"longest_diameter_pixels": 4.0, "shortest_diameter_pixels": 3.0}
     entry = {"name": "a", "class": "benign", "probabilities": {"benign": 1.0}, "views": []}
-    entry["out_of_distribution"] = {"objections": []}
+    entry["abstain"] = None
     pixels = np.zeros((8, 8), np.uint8)
     for count, more in ((3, False), (5, True)):
         of = {**entry, "lesions": [lesion] * count}

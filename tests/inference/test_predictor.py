@@ -39,6 +39,12 @@ def test_says_what_the_evaluation_said(predictor, run_folder):
     for row, reading, probability in zip(rows, readings, pictures.probability, strict=True):
         np.testing.assert_allclose(reading.class_probabilities, row.probabilities, atol=1e-5)
         assert reading.class_name == row.predicted
+        found = reading.doubt
+        wanted = (row.mask_uncertainty, row.class_uncertainty, row.contradiction, row.novelty)
+        said = (found.mask, found.classes, found.contradiction, found.distance)
+        np.testing.assert_allclose(said, wanted, rtol=1e-3, atol=1e-5)
+        assert found.mask_disagreement is row.mask_disagreement is None
+        assert found.abstains == bool(row.abstains)
         assert abs(reading.mask_probability * 255 - probability).max() <= 0.51
         assert abs(int(reading.mask.sum()) - (row.tp + row.fp)) <= 1  # a pixel at the threshold
     assert predictor.step == results.read_summary(run_folder)["checkpoint_step"]

@@ -76,3 +76,14 @@ def test_the_mean_is_over_all_pairs():
     np.testing.assert_allclose(
         of_views([mask(0, 0), mask(0, 0)], [SURE] * 2).mask_disagreement, [0]
     )
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "normal", "expected"),
+    [((0.9, 0.2), 1.0, 0.9), ((0.1, 0.0), 0.0, 0.9), ((1.0, 0.0), 0.0, 0.0), ((0.3, 0), 0.7, 0.0)],
+)
+def test_heads_that_differ_on_a_lesion_contradict(probabilities, normal, expected):
+    classes = jnp.array([[0.0, 1 - normal, normal]])
+    np.testing.assert_allclose(
+        of_views([mask(*probabilities)], [classes]).contradiction, [expected], atol=1e-6
+    )

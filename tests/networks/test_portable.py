@@ -57,6 +57,8 @@ def test_it_reads_images_as_the_run_does(run_folder, handed, images):
     ours, theirs = busjax.load(run_folder)(images), busjax.load(handed)(images)
     for one, other in zip(ours, theirs, strict=True):
         np.testing.assert_array_equal(one.mask_probability, other.mask_probability)
+        assert one.doubt == other.doubt
+        assert one.doubt.distance is not None
         np.testing.assert_array_equal(one.class_probabilities, other.class_probabilities)
 
 

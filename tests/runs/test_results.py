@@ -1,5 +1,6 @@
 """The files of an evaluation come back as they were written."""
 
+import dataclasses
 import json
 import math
 import os
@@ -16,7 +17,11 @@ from busjax.runs.rows import ImageRow, make_rows
 
 EARLIER = "id,group,class,predicted,p_benign,p_malignant,p_normal,dice,iou,tp,fp,fn,tn"
 LATER = f"{EARLIER},hausdorff95,distance,lesions,found,false"
-HEADER = f"{LATER},set"
+WITH_SETS = f"{LATER},set"
+HEADER = (
+    f"{WITH_SETS},mask_uncertainty,class_uncertainty,contradiction,mask_disagreement,"
+    "class_disagreement,novelty,doubt,abstains"
+)
 IDS = ("benign (1)", 'a "quoted", id', "malignant\n(2)", "ü", "normal (4)")
 
 
@@ -177,3 +182,22 @@ def test_broken_files_name_the_remedy(tmp_path, name, content, read):
     (tmp_path / "evaluation" / name).write_text(content)
     with pytest.raises(UserError, match=f"{name}: .*evaluate the run again"):
         read(tmp_path)
+
+
+def test_scores_of_what_is_kept_follow_from_the_table(rows, tmp_path, arrays):
+    assert "n_kept" not in results.summary_from_rows(rows)
+    doubts = [0.2, 0.9, 0.5, 0.95, 0.1]
+    told = [
+        dataclasses.replace(row, doubt=doubt, abstains=int(doubt > 0.8), mask_uncertainty=0.25)
+        for row, doubt in zip(rows, doubts, strict=True)
+    ]
+    results.write(tmp_path, told, {}, arrays[3])
+    again = results.read_rows(tmp_path)
+    assert again == told
+    scores = results.summary_from_rows(again)
+    kept = [row.dice for row in told if not row.abstains]
+    assert scores["n_kept"] == 3
+    assert scores["dice_kept"] == pytest.approx(np.mean(kept))
+    right = [row.predicted == row.class_name for row in told]
+    assert scores["accuracy_at_80"] == pytest.approx(np.mean([right[i] for i in (0, 1, 2, 4)]))
+    assert scores["dice_over_coverages"] > 0

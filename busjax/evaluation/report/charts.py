@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from busjax.classes import CLASSES
+from busjax.metrics import selection
 from busjax.metrics.calibration import BINS, reliability
 from busjax.runs.results import labels_and_probabilities
 from busjax.runs.rows import ImageRow
@@ -126,6 +127,28 @@ def draw_reliability(
     share = curve.images[known] / curve.images.sum()
     axes.scatter(*at, s=20 + 300 * share, color=colour, zorder=3)
     return at
+
+
+def coverage_chart(rows: Sequence[ImageRow]) -> str:
+    """SVG of Dice and accuracy of the images with the least doubt, by the share of them."""
+    doubt = np.array([row.doubt for row in rows], np.float64)
+    scores = {
+        "Dice average": ([row.dice for row in rows], "#0b7f78", "-"),
+        "accuracy": ([row.predicted == row.class_name for row in rows], "#d27a00", "--"),
+    }
+    with style():
+        figure = Figure(figsize=_SIZE, layout="constrained")
+        axes = figure.subplots()
+        for label, (values, colour, dashes) in scores.items():
+            coverage, mean = selection.curve(doubt, np.array(values, np.float64))
+            axes.plot(coverage, mean, dashes, color=colour, label=label)
+        kept = sum(row.abstains == 0 for row in rows) / len(rows)
+        axes.axvline(kept, color=INK, linewidth=0.9, alpha=0.6)
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("share of the images that is kept, the least doubtful first")
+        figure.legend(loc="outside upper left", ncols=2, fontsize=10)
+        return svg(figure)
 
 
 def _curves(

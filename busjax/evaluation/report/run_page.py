@@ -43,6 +43,7 @@ _RUN = {
     "history.jsonl": "losses and scores by epoch (JSON lines)",
     "split.json": "training, validation and test images (JSON)",
     "calibration.json": "fitted threshold and temperature (JSON)",
+    "abstention.safetensors": "when it says 'I do not know' (safetensors)",
 }
 
 
@@ -81,6 +82,8 @@ def _page(run: Run, links: dict[str, str]) -> bytes:
         confusion=tables.confusion(run.rows),
         more=tables.more(run),
         calibration=drawing.chart(charts.reliability_chart(run.rows), "Accuracy by confidence"),
+        kept=tables.kept(run),
+        coverage=_coverage(run),
         curves=_curves(run),
         colours={"truth": drawing.TRUTH, "prediction": drawing.PREDICTION},
         cases={name: cases.cases_of(run, name) for name in CLASSES},
@@ -112,6 +115,15 @@ def _dice_chart(run: Run) -> Chart:
     return drawing.chart(
         charts.dice_chart(run.rows), f"Dice of every test image by class; mean {means}"
     )
+
+
+def _coverage(run: Run) -> Chart | None:
+    """Scores of what is kept, where it is known of every image how doubtful it is."""
+    if "n_kept" not in run.scores:
+        return None
+    kept, count = run.scores["n_kept"], run.scores["n_images"]
+    said = f"Dice and accuracy by the share of images that is kept; {kept} of {count} are kept"
+    return drawing.chart(charts.coverage_chart(run.rows), said)
 
 
 def _curves(run: Run) -> list[Chart]:

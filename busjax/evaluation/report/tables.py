@@ -37,6 +37,15 @@ _MORE = {
     "lesions found": "lesion_sensitivity",
     "false lesions an image": "false_lesions",
 }
+_KEPT = {
+    "images without 'I do not know'": "n_kept",
+    "their Dice": "dice_kept",
+    "their accuracy": "accuracy_kept",
+    "Dice of the least doubtful 80 %": "dice_at_80",
+    "accuracy of those 80 %": "accuracy_at_80",
+    "Dice, mean over all shares": "dice_over_coverages",
+    "accuracy, mean over all shares": "accuracy_over_coverages",
+}
 _BY_GRID = {
     "Dice": "dice_average",
     "benign": "dice_benign",
@@ -113,6 +122,11 @@ def _cells(scores: dict[str, float], keys: Sequence[str]) -> list[tuple[str, str
 def more(run: Run) -> dict[str, str]:
     """The measures that few look for first, with their names."""
     return {name: number(run.scores[key]) for name, key in _MORE.items() if key in run.scores}
+
+
+def kept(run: Run) -> dict[str, str]:
+    """Scores of the images with the least doubt, with their names; none where none is known."""
+    return {name: number(run.scores[key]) for name, key in _KEPT.items() if key in run.scores}
 
 
 def by_grid(run: Run) -> Table | None:

@@ -92,5 +92,8 @@ _NOTES = {
     "images (Youden), or at 0.5 where there are none.",
     "specificity": "For benign, at the same threshold.",
     "mask_on_normal": "Share of the normal images on which a mask is drawn: lower is better.",
+    "kept": "Share of the images of which the network does not say 'I do not know', by thresholds "
+    "of its validation images (config.inference.coverage).",
+    "dice_lesions_kept": "Over the images with a lesion of which it does not say 'I do not know'.",
     "ece": "Expected calibration error of the three classes in 15 bins: lower is better.",
 }

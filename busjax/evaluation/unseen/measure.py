@@ -22,6 +22,8 @@ SCORES = {
     "specificity": "specificity",
     "normal with a mask": "mask_on_normal",
     "ECE": "ece",
+    "kept": "kept",
+    "lesion Dice of the kept": "dice_lesions_kept",
 }
 """Scores by the name that a reader knows them by."""
 
@@ -71,7 +73,9 @@ def measure(rows: Sequence[ImageRow], threshold: float) -> Measured:
     'dice_lesions' and 'hausdorff95' are over images with a lesion (the latter where both masks have
     an outline), 'dice_all' over all; 'auc', 'sensitivity' and 'specificity' are of malignant
     against benign, by `malignancy` and the threshold; 'mask_on_normal' is the share of normal
-    images with a mask; 'ece' is the expected calibration error of the three classes.
+    images with a mask; 'ece' is the expected calibration error of the three classes; 'kept' is the
+    share of the images of which the network does not say 'I do not know', nan where it cannot, and
+    'dice_lesions_kept' the Dice of those among them with a lesion.
     """
     labels, probabilities = results.labels_and_probabilities(rows)
     once = np.ones((1, len(rows)))
@@ -97,6 +101,8 @@ def _scores(
     dice = np.array([row.dice for row in rows])
     distance = np.array([math.nan if row.hausdorff95 is None else row.hausdorff95 for row in rows])
     drawn = np.array([row.tp + row.fp > 0 for row in rows])
+    says = [row.abstains is not None for row in rows]
+    kept = np.array([row.abstains == 0 for row in rows])
     score, lesion, malignant = malignancy(probabilities), labels != NORMAL, labels == MALIGNANT
     known = np.isfinite(distance)
     called = score >= threshold
@@ -116,4 +122,6 @@ def _scores(
         "sensitivity": mean(called.astype(float), malignant),
         "specificity": mean(~called * 1.0, lesion & ~malignant),
         "mask_on_normal": mean(drawn.astype(float), ~lesion),
+        "kept": mean(kept.astype(float), np.full(len(rows), all(says))),
+        "dice_lesions_kept": mean(dice, lesion & kept),
     }
