@@ -8,6 +8,7 @@ import chex
 import flax.linen as nn
 import flax.struct
 import jax
+import jax.numpy as jnp
 
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
@@ -60,7 +61,8 @@ class Outputs:
         mask_logits: each (B, H, W, 1) float32; the mask first, then the auxiliary masks of deep
             supervision, deep to shallow.
         class_logits: (B, classes) float32.
-        features: (B, C) float32, the bottleneck averaged over its pixels; None in training.
+        features: (B, C) float32, all features of the encoder, each averaged over its pixels; in
+            training None.
     """
 
     mask_logits: tuple[Array, ...]
@@ -105,7 +107,8 @@ class MultiTaskNet(nn.Module):
             for name, x in zip(names, masks, strict=True)
         )
         class_logits = self.classifier((features[-2], features[-1], coarse), train)
-        pooled = None if train else self.encoder.spec.ops.spatial_mean(features[-1])
+        mean = self.encoder.spec.ops.spatial_mean
+        pooled = None if train else jnp.concatenate([mean(x) for x in features], -1)
         return Outputs(mask_logits, class_logits, pooled)
 
 

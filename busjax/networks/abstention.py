@@ -121,7 +121,7 @@ def fit(
 
     Args:
         signs: by the names of `Uncertainty`, (N,) each.
-        features: (N, C) of the bottleneck.
+        features: (N, C) of the encoder.
         groups: of each image; those of one are never parted.
     """
     if len(features) < FEWEST or len(set(groups)) < FEWEST:

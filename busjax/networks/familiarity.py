@@ -1,4 +1,8 @@
-"""How far an image lies from those that a network knows, by the features of its bottleneck."""
+"""How far an image lies from those that a network knows, by the features of its encoder.
+
+The bottleneck alone, which knows lesions, takes photographs for breasts; the finer features, which
+know speckle and edges, do not.
+"""
 
 from __future__ import annotations
 
@@ -61,8 +65,7 @@ class Familiar:
     def distances(self, features: np.ndarray) -> np.ndarray:
         """Mahalanobis distances of features (N, C), (N,), 1 where they are as far as is usual.
 
-        Of a bottleneck's features Lee et al. 2018, arXiv:1807.03888; here of one distribution for
-        all classes.
+        Of features Lee et al. 2018, arXiv:1807.03888; here of one distribution for all classes.
         """
         scaled = (np.asarray(features, np.float64) - self.mean) / self.scale
         along = scaled @ self.axes.T

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import busjax
 from busjax.data import colour
 from busjax.data.readers.phantom import PhantomSource
 from busjax.inference import images, suitability, views
@@ -109,3 +110,23 @@ def test_what_is_not_read_says_nothing():
     assert suitability.objections(frame, whole) == ("it is nearly black",)
     inner = (views.View(600, 600, 800, 800),)
     assert suitability.objections(frame, inner) == ()
+
+
+def test_a_grey_photograph_is_unlike_what_the_network_knows(run_folder):
+    """Its pixels are those of no scanner; nothing else gives it away."""
+    grey = np.asarray(Image.fromarray(photograph()).convert("L"))
+    stripes = np.tile(np.repeat([40, 200], 20), 5).astype(np.uint8)[None].repeat(200, 0)
+    text = np.full((200, 300), 200, np.uint8)
+    for y in range(20, 200, 18):
+        cv2.putText(
+            text, "no lesion was seen in either breast", (8, y), cv2.FONT_HERSHEY_PLAIN, 1, 0
+        )
+    predictor = busjax.load(run_folder)
+    source = PhantomSource(48, 0, 16)
+    readings = predictor([source[index].image for index in range(48)])
+    known = max(reading.doubt.distance for reading in readings)
+    for picture in (grey, stripes, text):
+        doubt = predictor(picture).doubt
+        print(doubt.distance, known)
+        assert doubt.distance > known
+        assert doubt.reasons == ("it is unlike all images that the network was tried on",)
