@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from busjax.config.rules import FLAG, PROBABILITY, Real
@@ -12,6 +13,17 @@ class Augment(Section):
     PLACE: ClassVar[str] = "augment."
 
     enabled: bool = setting(FLAG, "False: images as they are", default=True)
+    crop_normal: float = setting(
+        PROBABILITY,
+        "probability that a part without lesion, as a normal image, takes an image's place, where "
+        "normal images are so few that they are known by their style",
+        default=0.0,
+    )
+    crop_lesion: float = setting(
+        PROBABILITY,
+        "probability that a part with the lesion does, so that no size tells 'normal'",
+        default=0.0,
+    )
     flip_horizontal: float = setting(PROBABILITY, "probability", default=0.5)
     flip_vertical: float = setting(
         PROBABILITY, "probability; a B-mode image has an up and a down", default=0.0
@@ -43,3 +55,10 @@ class Augment(Section):
     blur_sigma: float = setting(
         Real(0, 1), "its standard deviation, at most, of the image's side", default=0.008
     )
+
+    def contradictions(self) -> Iterator[str]:
+        if self.crop_normal + self.crop_lesion > 1:
+            yield (
+                f"config.augment.crop_normal={self.crop_normal} and config.augment.crop_lesion="
+                f"{self.crop_lesion} are probabilities of one choice: their sum must not exceed 1"
+            )

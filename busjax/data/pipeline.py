@@ -10,9 +10,11 @@ import cv2
 import grain
 import numpy as np
 
+from busjax.classes import NORMAL
 from busjax.config import Config, Data
-from busjax.data import fitting
+from busjax.data import crops, drawing_order, fitting
 from busjax.data.augment import augment
+from busjax.data.fitting import Area
 from busjax.data.records import RecordSource
 from busjax.errors import UserError
 
@@ -128,7 +130,7 @@ def train_batches(
     batch_size = config.train.batch_size
     local_size = shard.of(batch_size)
     resized = Resized(source, ids, config.data.image_size, config.data.fit)
-    order = _epoch(resized.labels, config.data.oversample)
+    order = drawing_order.epoch(resized.labels, config.data.oversample)
     if len(order) < batch_size:
         raise UserError(
             f"{len(order)} images to train on are fewer than a batch of {batch_size}:"
@@ -136,29 +138,48 @@ def train_batches(
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
     # A part is cut from the stream of all examples, so that it is the same for any number of parts.
-    strata = _strata(source, ids, resized.labels, config.data.balance)
-    parts = _endless(resized, order, strata, config).batch(local_size)[shard.index :: shard.count]
-    return iter(parts.to_iter_dataset(_read_options(config.data)))
+    of_set = getattr(source, "sets", None) or ("",) * len(source)
+    sets = np.array(of_set)[_positions(source, ids)]
+    strata = drawing_order.strata(sets, resized.labels, config.data.balance)
+    detailed = _detailed(source, ids, config)
+    examples = _endless(resized, detailed, order, strata, config).batch(local_size)
+    part = examples[shard.index :: shard.count]
+    return iter(part.to_iter_dataset(_read_options(config.data)))
+
+
+def _detailed(source: RecordSource, ids: Sequence[str], config: Config) -> Resized | None:
+    """The images at twice the size, to take parts from; None where none are asked for."""
+    asked = config.augment
+    if not asked.enabled or not asked.crop_normal + asked.crop_lesion:
+        return None
+    return Resized(source, ids, 2 * config.data.image_size, config.data.fit)
 
 
 def _endless(
-    resized: Resized, order: np.ndarray, strata: np.ndarray, config: Config
+    resized: Resized,
+    detailed: Resized | None,
+    order: np.ndarray,
+    strata: np.ndarray,
+    config: Config,
 ) -> grain.MapDataset[Example]:
     """Returns the augmented examples of all epochs; each is a function of seed and position.
 
     Args:
         resized: the images.
+        detailed: the same to take parts from; None: they are shown whole.
         order: positions that make up an epoch.
         strata: of each position a number; they take turns, each in epochs of its own.
         config: the whole configuration.
     """
+    size = config.data.image_size
 
     def augmented(example: Example, rng: np.random.Generator) -> Example:
         area = resized.areas[example["index"]]
+        if detailed:
+            example, area = _part(example, area, detailed, rng, config)
         image, mask = example["image"], example["mask"]
         # What lies around the image is none of it: it stays black, whatever is done to the image.
         changed = augment(area.of(image), area.of(mask), rng, config.augment)
-        size = config.data.image_size
         image, mask = (fitting.in_square(part, area, size) for part in changed)
         return _with_channels(
             {**example, "image": image, "mask": mask}, config.model.image_channels
@@ -183,10 +204,31 @@ def _endless(
     return mixed.map(resized.__getitem__).random_map(augmented, seed=augment_seed)
 
 
+def _part(
+    example: Example, area: Area, detailed: Resized, rng: np.random.Generator, config: Config
+) -> tuple[Example, Area]:
+    """What is shown of an image, and its place in the square."""
+    index, size, fit = example["index"], config.data.image_size, config.data.fit
+    whole = detailed.areas[index]
+    image, mask = whole.of(detailed.images[index]), whole.of(detailed.masks[index])
+    part, kind = crops.draw(mask, rng, config.augment)
+    if kind == crops.WHOLE:
+        return example, area
+    area = fitting.place(part.shape, size, fit)
+    shown: Example = {
+        "image": fitting.fit_image(part.of(image), area, size).astype(np.float32) / 255,
+        "mask": fitting.fit_mask(part.of(mask), area, size),
+        **({"inside": fitting.inside(area, size)} if "inside" in example else {}),
+    }
+    if kind == crops.NORMAL_PART:
+        shown["label"] = np.full_like(example["label"], NORMAL)
+    return {**example, **shown}, area
+
+
 def steps_per_epoch(source: RecordSource, ids: Sequence[str], data: Data, batch_size: int) -> int:
     """Returns the steps in which each (repeated) image of `ids` is seen at least once."""
     labels = np.asarray(source.labels)[_positions(source, ids)]
-    return -(-len(_epoch(labels, data.oversample)) // batch_size)
+    return -(-len(drawing_order.epoch(labels, data.oversample)) // batch_size)
 
 
 def eval_batches(resized: Resized, config: Config, shard: Shard) -> grain.IterDataset[Example]:
@@ -225,38 +267,6 @@ def _positions(source: RecordSource, ids: Sequence[str]) -> np.ndarray:
             f" '{missing[0]}': use the data that the split was drawn from."
         )
     return np.array([position_of[id] for id in ids], np.int64)
-
-
-def _epoch(labels: np.ndarray, oversample: bool) -> np.ndarray:
-    """Returns the positions that make up an epoch, (M,) int64.
-
-    With `oversample`, each image of a class with n images comes floor(max n / n) times: classes
-    as equal as whole factors allow (Aumente-Maestro et al., CMPB 2025, 108540).
-    """
-    positions = np.arange(len(labels))
-    if not oversample or not len(labels):
-        return positions
-    counts = np.bincount(labels)
-    factors = counts.max() // np.maximum(counts, 1)
-    return np.repeat(positions, factors[labels])
-
-
-def _strata(
-    source: RecordSource, ids: Sequence[str], labels: np.ndarray, balance: str
-) -> np.ndarray:
-    """The number of what each image is drawn with, (N,) int64; see `config.data.balance`."""
-    if balance == "none":
-        return np.zeros(len(ids), np.int64)
-    of_set = getattr(source, "sets", None) or ("",) * len(source)
-    sets = np.array(of_set)[_positions(source, ids)]
-    kinds = {
-        "class": labels.astype(str),
-        "set": sets,
-        "set_class": np.array(
-            [f"{name} {label}" for name, label in zip(sets, labels, strict=True)]
-        ),
-    }
-    return np.unique(kinds[balance], return_inverse=True)[1]
 
 
 def _with_channels(example: Example, image_channels: int) -> Example:
