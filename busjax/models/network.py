@@ -61,7 +61,7 @@ class Outputs:
         mask_logits: each (B, H, W, 1) float32; the mask first, then the auxiliary masks of deep
             supervision, deep to shallow.
         class_logits: (B, classes) float32.
-        features: (B, C) float32, all features of the encoder, each averaged over its pixels; in
+        features: (B, C) float32, all features of the encoder, each averaged over the image; in
             training None.
     """
 
@@ -88,8 +88,14 @@ class MultiTaskNet(nn.Module):
     deep_supervision: bool = True
 
     @nn.compact
-    def __call__(self, image: Array, train: bool = False) -> Outputs:
+    def __call__(self, image: Array, train: bool = False, inside: Array | None = None) -> Outputs:
         """Maps images (B, H, W, C) float32 in [0, 1] to `Outputs`.
+
+        Args:
+            image: the images.
+            train: whether it is being trained.
+            inside: (B, H, W, 1), 1 on the image and 0 around it, for `Outputs.features`; None:
+                the image fills the square.
 
         Raises:
             UserError: H or W is not divisible by the stride of the coarsest feature.
@@ -107,9 +113,25 @@ class MultiTaskNet(nn.Module):
             for name, x in zip(names, masks, strict=True)
         )
         class_logits = self.classifier((features[-2], features[-1], coarse), train)
-        mean = self.encoder.spec.ops.spatial_mean
-        pooled = None if train else jnp.concatenate([mean(x) for x in features], -1)
+        pooled = None if train else _averages(self.encoder, features, inside)
         return Outputs(mask_logits, class_logits, pooled)
+
+
+def _averages(encoder: Encoder, features: list[Feature], inside: Array | None) -> Array:
+    """The mean of every feature over the image, (B, C) float32.
+
+    What lies around an image would tell of its proportions, and of nothing else.
+    """
+    ops = encoder.spec.ops
+    if inside is None:
+        return jnp.concatenate([ops.spatial_mean(x) for x in features], -1)
+    means, mask = [], ops.load(inside, encoder.dtype)
+    for x in features:
+        while ops.shape(mask)[1] > ops.shape(x)[1]:
+            mask = ops.max_pool2x2(mask)
+        share = jnp.maximum(ops.spatial_mean(mask), 1e-6)  # nothing is inside an image that is none
+        means.append(ops.spatial_mean(ops.scale_pixels(x, mask)) / share)
+    return jnp.concatenate(means, -1)
 
 
 def check_image_size(height: int, width: int, depth: int) -> None:

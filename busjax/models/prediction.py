@@ -87,29 +87,42 @@ def predict(
         refinement: a key of `refine.REFINEMENTS`.
         inside: (B, H, W, 1), 1 on the image and 0 around it; None: the image fills the square.
     """
-    said = augmented_outputs(network, ensemble, image, flips)
+    said = augmented_outputs(network, ensemble, image, flips, inside)
     return average(said, ensemble.calibration, refinement, inside)
 
 
 def augmented_outputs(
-    network: MultiTaskNet, ensemble: Ensemble, image: Array, flips: str = "none"
+    network: MultiTaskNet,
+    ensemble: Ensemble,
+    image: Array,
+    flips: str = "none",
+    inside: Array | None = None,
 ) -> list[Outputs]:
-    """What every member says of every view of the images, flipped back; the plain one first."""
+    """What every member says of every view of the images, flipped back; the plain one first.
+
+    Arguments as those of `predict`.
+    """
+    # One array, so that both are cut and flipped together.
+    whole = image if inside is None else jnp.concatenate([image, inside.astype(image.dtype)], -1)
     of_views = []
     for variables in ensemble.members:
         for axes in FLIPS[flips]:
-            outputs = _evaluate(network, variables, jnp.flip(image, axes))
+            outputs = _evaluate(network, variables, jnp.flip(whole, axes), image.shape[-1])
             masks = tuple(jnp.flip(mask, axes) for mask in outputs.mask_logits)
             of_views.append(dataclasses.replace(outputs, mask_logits=masks))
     return of_views
 
 
-def _evaluate(network: MultiTaskNet, variables: Any, image: Array) -> Outputs:
-    def evaluate(image: Array) -> Outputs:
-        return cast(Outputs, network.apply(variables, image, train=False))
+def _evaluate(network: MultiTaskNet, variables: Any, whole: Array, channels: int) -> Outputs:
+    """What is said of images, in the first channels, of which the last may be `inside`."""
+
+    def evaluate(part: Array) -> Outputs:
+        inside = part[..., channels:] if part.shape[-1] > channels else None
+        said = network.apply(variables, part[..., :channels], train=False, inside=inside)
+        return cast(Outputs, said)
 
     encoder = network.encoder
-    return encoder.spec.ops.map_batch(evaluate, image, encoder.dtype)
+    return encoder.spec.ops.map_batch(evaluate, whole, encoder.dtype)
 
 
 def average(

@@ -172,8 +172,8 @@ def eval_step(
         'loss' and its terms, (b,) float32, of the first member on the image as it is, without
         learnt weights; 'valid' and 'index' of the batch as they came.
     """
-    outputs = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips)
     inside = batch.get("inside")
+    outputs = prediction.augmented_outputs(network, ensemble, batch["image"], form.flips, inside)
     averaged = prediction.average(outputs, ensemble.calibration, form.model.refine, inside)
     return {
         "classes": averaged.classes,

@@ -106,3 +106,23 @@ def test_views_and_members_that_disagree_are_told(build, rng):
     seen = net.evaluate(net.variables, image).features
     assert len(seen) == 2
     np.testing.assert_allclose(both.features, seen, rtol=1e-4)  # of the first, not flipped
+
+
+@pytest.mark.parametrize("architecture", ["unet", "unetpp"])
+def test_what_lies_around_an_image_changes_none_of_its_features(build, architecture, rng):
+    net = build(architecture)
+    narrow = jnp.asarray(rng.random((2, 16, 8, 1)), jnp.float32)
+    square = jnp.pad(narrow, [(0, 0), (0, 0), (4, 4), (0, 0)])
+    inside = jnp.pad(jnp.ones_like(narrow), [(0, 0), (0, 0), (4, 4), (0, 0)])
+    ensemble = Ensemble((net.variables,))
+    found = prediction.predict(net.network, ensemble, square, inside=inside)
+    unknown = prediction.predict(net.network, ensemble, square)
+    np.testing.assert_allclose(found.classes, unknown.classes, atol=1e-6)
+    # The finest feature by hand: the mean over the image alone.
+    features = net.network.apply(net.variables, square, method=lambda net, x: net.encoder(x))
+    first = net.network.encoder.spec.ops.unload(features[0])[:, :, 4:12]
+    width = first.shape[-1]
+    np.testing.assert_allclose(found.features[:, :width], first.mean((1, 2)), rtol=1e-4)
+    assert np.abs(found.features - unknown.features).max() > 0.01
+    whole = prediction.predict(net.network, ensemble, square, inside=jnp.ones_like(square))
+    np.testing.assert_allclose(whole.features, unknown.features, rtol=1e-4, atol=1e-6)
