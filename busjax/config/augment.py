@@ -51,6 +51,9 @@ class Augment(Section):
     gamma: float = setting(Real(0, 4), "|log gamma|, at most", default=0.2)
     speckle: float = setting(PROBABILITY, "probability of multiplicative noise", default=0.2)
     speckle_sigma: float = setting(Real(0, 4), "its standard deviation, at most", default=0.1)
+    overlay: float = setting(
+        PROBABILITY, "probability of text, calipers, a ruler or a black border", default=0.0
+    )
     blur: float = setting(PROBABILITY, "probability of a Gaussian blur", default=0.1)
     blur_sigma: float = setting(
         Real(0, 1), "its standard deviation, at most, of the image's side", default=0.008

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from busjax.config import Augment
+from busjax.data import overlays
 
 # Mirrored tissue carries its mirrored mask, so image and mask stay true to each other. Zeros
 # would frame the image with black wedges, which no scanner makes and a network can learn from.
@@ -17,7 +18,7 @@ _BORDER = cv2.BORDER_REFLECT_101
 def augment(
     image: np.ndarray, mask: np.ndarray, rng: np.random.Generator, config: Augment
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Flips and warps image and mask together, then changes the grey levels of the image.
+    """Flips and warps image and mask together, changes the image's grey levels, draws over it.
 
     Args:
         image: (H, W) float32 in [0, 1].
@@ -33,7 +34,10 @@ def augment(
         return image, mask
     image, mask = _flip(image, mask, rng, config)
     image, mask = _warp(image, mask, rng, config)
-    return _change_grey_levels(image, rng, config), mask
+    image = _change_grey_levels(image, rng, config)
+    if config.overlay and rng.random() < config.overlay:
+        image = overlays.draw(image, mask, rng)
+    return image, mask
 
 
 def _flip(
