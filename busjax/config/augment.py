@@ -51,6 +51,14 @@ class Augment(Section):
     gamma: float = setting(Real(0, 4), "|log gamma|, at most", default=0.2)
     speckle: float = setting(PROBABILITY, "probability of multiplicative noise", default=0.2)
     speckle_sigma: float = setting(Real(0, 4), "its standard deviation, at most", default=0.1)
+    amplitudes: float = setting(
+        PROBABILITY,
+        "probability that low frequencies are mixed with those of another image",
+        default=0.0,
+    )
+    histogram: float = setting(
+        PROBABILITY, "probability that grey levels come nearer to another image's", default=0.0
+    )
     overlay: float = setting(
         PROBABILITY, "probability of text, calipers, a ruler or a black border", default=0.0
     )

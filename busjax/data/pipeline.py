@@ -11,8 +11,8 @@ import grain
 import numpy as np
 
 from busjax.classes import NORMAL
-from busjax.config import Config, Data
-from busjax.data import crops, drawing_order, fitting
+from busjax.config import Augment, Config, Data
+from busjax.data import crops, drawing_order, fitting, style
 from busjax.data.augment import augment
 from busjax.data.fitting import Area
 from busjax.data.records import RecordSource
@@ -177,9 +177,10 @@ def _endless(
         area = resized.areas[example["index"]]
         if detailed:
             example, area = _part(example, area, detailed, rng, config)
-        image, mask = example["image"], example["mask"]
+        image, mask = area.of(example["image"]), area.of(example["mask"])
+        image = _in_manner(image, resized, rng, config.augment)
         # What lies around the image is none of it: it stays black, whatever is done to the image.
-        changed = augment(area.of(image), area.of(mask), rng, config.augment)
+        changed = augment(image, mask, rng, config.augment)
         image, mask = (fitting.in_square(part, area, size) for part in changed)
         return _with_channels(
             {**example, "image": image, "mask": mask}, config.model.image_channels
@@ -202,6 +203,21 @@ def _endless(
     ]
     mixed = grain.MapDataset.mix(parts, weights=[1] * len(parts))
     return mixed.map(resized.__getitem__).random_map(augmented, seed=augment_seed)
+
+
+def _in_manner(
+    image: np.ndarray, others: Resized, rng: np.random.Generator, config: Augment
+) -> np.ndarray:
+    """An image, now and then in the manner of another one of the training images."""
+    for chance, change in (
+        (config.amplitudes, style.mix_amplitudes),
+        (config.histogram, style.match_histogram),
+    ):
+        if config.enabled and chance and rng.random() < chance:
+            index = int(rng.integers(len(others)))
+            other = others.areas[index].of(others.images[index]).astype(np.float32) / 255
+            image = change(image, other, rng)
+    return image
 
 
 def _part(
