@@ -149,17 +149,19 @@ def build(name: str = "unet", *, image_size: int = 128, seed: int = 0, **model: 
     return initialization.build(Config().but(**fields))
 
 
-def load(run: PathLike, *others: PathLike, **inference: Any) -> Predictor:
+def load(run: PathLike | None = None, *others: PathLike, **inference: Any) -> Predictor:
     """Opens the best checkpoint of a run: `busjax.load(RUN)(image)` gives a `Reading`.
 
     Args:
-        run: its folder.
+        run: its folder, that of a network that was handed over, or the name of a packaged one;
+            None: the one that comes with busjax.
         others: folders of runs of the same network, whose probabilities are averaged with its own.
         inference: fields of `config.inference` (flips, threshold, ...), or `refine`, to be others
             than the run's.
 
     Raises:
-        UserError: a folder holds no run, or no checkpoint; a value that a field cannot take.
+        UserError: a folder holds no run, or no checkpoint; a value that a field cannot take; busjax
+            comes with no network.
     """
     from busjax.inference.predictor import load
 

@@ -85,7 +85,7 @@ def test_the_version():
         (["train", "--config"], "--config needs a variant or a file, such as --config=unetpp"),
         (["train", "--mode=evaluate", "--config=unet"], "unrecognized arguments: --mode=evaluate"),
         (["evaluate", "--workdir=nowhere"], "nowhere holds no run"),
-        (["predict", "x.png"], "the following arguments are required: --workdir/--network, --out"),
+        (["predict", "x.png"], "the following arguments are required: --out"),
         (["export", "--workdir=x", "--format=zip"], "argument --format: invalid choice: 'zip'"),
         (["evaluate"], "no run: give its folder, such as --workdir=runs/unetpp"),
         (

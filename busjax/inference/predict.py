@@ -74,9 +74,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = Parser("busjax predict", __doc__ or "")
     parser.add_argument("images", nargs="+", help="files, or folders of them: PNG, DICOM, ...")
     parser.add_argument(
-        "--workdir", "--network", required=True, action="append", metavar="NETWORK",
+        "--workdir", "--network", action="append", metavar="NETWORK",
         help="folder of a run, e.g. runs/unetpp, one that was handed over, or the name of a "
-        "packaged network; given again: networks to average with",
+        "packaged network; given again: networks to average with [the one that comes with busjax]",
     )  # fmt: skip
     parser.add_argument("--out", required=True, help="folder for the results")
     parser.add_argument(
@@ -125,7 +125,10 @@ def _predict(options: argparse.Namespace) -> int:
     given = {name: value for name in _OPTIONS if (value := getattr(options, name)) is not None}
     from busjax.inference.predictor import load
 
-    predictor = load(*options.workdir, **given)
+    predictor = load(*(options.workdir or []), **given)
+    if not options.workdir:
+        said = predictor.trained_on["description"]
+        print(f"network: {predictor.config.name}, which comes with busjax, trained on {said}")
     with folder.reserved(out, options.overwrite):
         outcome = _read(found, predictor, folder.Folder(out, options.save, predictor))
     print(f"{outcome}: {out / 'index.html'}")

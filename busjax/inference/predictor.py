@@ -27,6 +27,7 @@ from busjax.inference.lesions import Box
 from busjax.inference.views import View
 from busjax.models import architectures, prediction
 from busjax.models.prediction import FLIPS, Ensemble, Prediction
+from busjax.networks import packaged
 from busjax.networks.ensemble import member_folders, members
 from busjax.networks.places import open_network, settings
 
@@ -213,13 +214,15 @@ class Predictor:
         )
 
 
-def load(network: PathLike, *others: PathLike, **inference: Any) -> Predictor:
+def load(network: PathLike | None = None, *others: PathLike, **inference: Any) -> Predictor:
     """Opens a trained network: `load(RUN)(image)` gives a `Reading`.
+
+    `load()` opens the one that comes with busjax, and raises UserError where there is none.
 
     `load(RUN, OTHER, flips="horizontal")` averages with another run, and with flipped images; see
     `Predictor`.
     """
-    return Predictor(network, *others, **inference)
+    return Predictor(packaged.default() if network is None else network, *others, **inference)
 
 
 def _with(config: Config, inference: dict[str, Any]) -> Config:

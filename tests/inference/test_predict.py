@@ -22,7 +22,8 @@ import busjax
 from busjax.data import splits
 from busjax.data.readers.phantom import PhantomSource
 from busjax.inference import folder, predict, predictions_page, record
-from busjax.networks import places
+from busjax.inference.export.__main__ import main as export
+from busjax.networks import packaged, places
 from busjax.runs import lock
 from tests.inference.test_images import write_dicom
 
@@ -263,6 +264,31 @@ def test_images_are_left_out_as_the_coverage_asks(run_folder, tmp_path):
     )  # fmt: skip
     assert few <= default < most
     assert (at_ends, at_90, at_30) == (1, 0.9, 0.3)
+
+
+def test_without_a_name_it_is_the_network_that_comes_with_busjax(
+    run_folder, inputs, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path / "packages")
+    words = [str(inputs), f"--out={tmp_path / 'out'}", "--save=none"]
+    assert predict.main(words) == 1
+    assert "comes with no network: give one by --network" in capsys.readouterr().err
+    handed = tmp_path / "packages" / "small"
+    export([f"--workdir={run_folder}", "--format=folder", f"--out={handed}"])
+    capsys.readouterr()
+    assert predict.main(words) == 0
+    assert "network: tiny, which comes with busjax, trained on 48" in capsys.readouterr().out
+    digest = places.open_network(run_folder).digest
+    assert content(tmp_path / "out")["model"]["digest"] == digest
+    assert busjax.load().digests == (digest,)
+
+
+def test_a_range_is_given_by_a_flag(run_folder, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 4096, (30, 40)).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    words = (tmp_path / "deep.png", f"--out={tmp_path / 'out'}", "--save=none", "--overwrite")
+    assert run(run_folder, *words) == predict.UNREADABLE
+    assert run(run_folder, *words, "--grey_range=0,4095") == 0
 
 
 def test_views_that_are_compared_are_told(run_folder, inputs, tmp_path):
