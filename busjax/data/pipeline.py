@@ -138,7 +138,7 @@ def train_batches(
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
     # A part is cut from the stream of all examples, so that it is the same for any number of parts.
-    of_set = getattr(source, "sets", None) or ("",) * len(source)
+    of_set = getattr(source, "sets", None) or ("",) * len(source.ids)
     sets = np.array(of_set)[_positions(source, ids)]
     strata = drawing_order.strata(sets, resized.labels, config.data.balance)
     detailed = _detailed(source, ids, config)

@@ -113,7 +113,10 @@ def images(workdir):
     """The rows of images.csv: its words and whole numbers, and its fractions."""
     with (workdir / "evaluation" / "images.csv").open() as file:
         rows = list(csv.DictReader(file))
-    fractions = ("p_benign", "p_malignant", "p_normal", "dice", "iou")
+    fractions = (
+        *("p_benign", "p_malignant", "p_normal", "dice", "iou"),
+        *("mask_uncertainty", "class_uncertainty", "contradiction"),
+    )
     exact = [{key: value for key, value in row.items() if key not in fractions} for row in rows]
     return exact, np.array([[float(row[key]) for key in fractions] for row in rows])
 

@@ -55,7 +55,8 @@ def predictions():
     facts = {"model": model, "note": NOTE, "complete": False}
     lesion = {"longest_diameter_mm": 12.25, "shortest_diameter_mm": 8.0}
     entries = [
-        {"name": name, "class": "malignant", "lesions": [lesion] * 5,
+        {"name": name, "class": "malignant", "lesions": [lesion] * 5, "abstain": name != "a",
+         "abstain_reasons": ["its mask is less sure than 98% of the validation images"],
          "views": [{"left": 5, "top": 4, "right": 60, "bottom": 40}],
          "probabilities": {"benign": 0.1, "malignant": 0.88, "normal": 0.02}}
         for name in ("a", "a_very_long_name_of_a_file_without_a_single_space_in_it_0001")
