@@ -12,8 +12,9 @@ import numpy as np
 
 from busjax.classes import NORMAL
 from busjax.config import Augment, Config, Data
-from busjax.data import crops, drawing_order, fitting, style
-from busjax.data.augment import augment
+from busjax.data import drawing_order, fitting
+from busjax.data.augmentation import crops, style
+from busjax.data.augmentation.transforms import augment
 from busjax.data.fitting import Area
 from busjax.data.records import RecordSource
 from busjax.errors import UserError

@@ -5,7 +5,7 @@ import pytest
 
 from busjax.config import Config
 from busjax.data import fitting, pipeline
-from busjax.data.augment import augment
+from busjax.data.augmentation.transforms import augment
 from busjax.data.fitting import PAD, STRETCH, Area
 from busjax.data.pixels import resize
 from busjax.data.records import Record

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment
-from busjax.data import overlays
-from busjax.data.augment import augment
+from busjax.data.augmentation import overlays
+from busjax.data.augmentation.transforms import augment
 
 IMAGE = np.full((96, 128), 0.4, np.float32)
 NOTHING = np.zeros(IMAGE.shape, np.uint8)

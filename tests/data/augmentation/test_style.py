@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from busjax.config import Config
-from busjax.data import pipeline, style
+from busjax.data import pipeline
+from busjax.data.augmentation import style
 from busjax.data.readers.phantom import PhantomSource
 
 SOURCE = PhantomSource(12, 0, 96)

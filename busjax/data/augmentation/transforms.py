@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from busjax.config import Augment
-from busjax.data import overlays
+from busjax.data.augmentation import overlays
 
 # Mirrored tissue carries its mirrored mask, so image and mask stay true to each other. Zeros
 # would frame the image with black wedges, which no scanner makes and a network can learn from.

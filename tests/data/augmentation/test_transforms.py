@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment
-from busjax.data.augment import augment
+from busjax.data.augmentation.transforms import augment
 
 OFF = {
     **dict.fromkeys(

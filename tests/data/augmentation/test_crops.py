@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment, Config
-from busjax.data import crops, pipeline
+from busjax.data import pipeline
+from busjax.data.augmentation import crops
 from busjax.data.readers.phantom import PhantomSource
 
 SHAPE = (180, 240)
