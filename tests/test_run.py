@@ -13,6 +13,7 @@ import jax
 import numpy as np
 import pytest
 
+import busjax
 from busjax import run
 from busjax.config import FREE
 from busjax.data import splits
@@ -20,6 +21,7 @@ from busjax.data.pipeline import Resized, Shard, eval_batches
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.models.prediction import Ensemble
+from busjax.networks import places
 from busjax.runs import configuration, results
 from busjax.runs.checkpoint import Checkpoints
 from busjax.training.program import Program
@@ -172,6 +174,23 @@ def test_no_part_may_be_empty(tmp_path, config, part):
     with pytest.raises(UserError, match=f"the {part} split is empty"):
         run.train_and_evaluate(config, tmp_path)
     assert not (tmp_path / "config.json").exists()
+
+
+def test_without_a_test_part_all_others_are_trained_on(tmp_path, config, capsys):
+    config = config.but(data={"test_fraction": 0.0, "phantom_count": 48})
+    assert run.train_and_evaluate(config, tmp_path) == {}
+    told = capsys.readouterr().out
+    assert ", 0 test" in told
+    assert "no test part: nothing was evaluated" in told
+    assert not results.exist(tmp_path)
+    assert results.read_validation(tmp_path)
+    trained = places.open_network(tmp_path)
+    assert trained.fitted is not None
+    assert trained.abstention is not None
+    reading = busjax.load(tmp_path, threshold="validation")(np.zeros((20, 30), np.uint8))
+    assert reading.doubt.abstains
+    with pytest.raises(UserError, match="evaluate the run first"):
+        results.read_rows(tmp_path)
 
 
 def test_the_best_checkpoint_is_evaluated_not_the_latest(tmp_path, config, monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from busjax.config.rules import FLAG, PART, POSITIVE, Ends, OneOf, Text, Whole
+from busjax.config.rules import FLAG, PART, POSITIVE, SHARE, Ends, OneOf, Text, Whole
 from busjax.config.section import Section, setting
 
 _SOURCES = ("busi", "bus_bra", "breast", "bus_uclm", "udiat", "phantom", "table", "tfds")
@@ -104,7 +104,10 @@ class Data(Section):
         PART, "of all images; the checkpoint is chosen on them", default=0.15
     )
     test_fraction: float = setting(
-        PART, "of all images; evaluated once, at the end (crossval: 1 / cv.folds)", default=0.2
+        SHARE,
+        "of all images; evaluated once, at the end (crossval: 1 / cv.folds); 0: all others are "
+        "trained on, and nothing is evaluated",
+        default=0.2,
     )
     split_seed: int = setting(Whole(0), "another seed, another split", default=0)
     split_file: str = setting(

@@ -185,6 +185,7 @@ def gaps(drawn: Mapping[int, Split], source: RecordSource) -> list[str]:
     lines = []
     for part in ("train", "validation", "test"):
         held = {fold: {labels[id] for id in one.parts()[part]} for fold, one in drawn.items()}
+        held = {fold: present for fold, present in held.items() if present}
         for label, name in enumerate(CLASSES):
             lacking = [str(fold) for fold, present in held.items() if label not in present]
             if not counts[label] or not lacking:

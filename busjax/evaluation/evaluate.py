@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -90,16 +90,8 @@ def evaluate(
             ensemble has seen the images.
     """
     start = time.monotonic()
-    program, plain = _program(config)
     trained = open_network(workdir, config)
-    ensemble = Ensemble((trained.variables, *_members(config, source, ids)))
-
-    def read(part: tuple[str, ...]) -> _Images:
-        resized = pipeline.Resized(source, part, config.data.image_size, config.data.fit)
-        batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
-        groups = [source.groups[source.ids.index(id)] for id in part]
-        return _Images(part, groups, resized, program.evaluate(ensemble, batches))
-
+    read = _reader(config, trained, source, ids)
     chosen_by = read(validation) if validation else None
     is_kept = folder == results.FOLDER
     fitted = _calibration(config, trained, chosen_by, is_kept)
@@ -126,10 +118,36 @@ def evaluate(
     return summary
 
 
-def _program(config: Config) -> tuple[Program, Config]:
-    """What gives the probabilities before refinement, and its configuration."""
+def fit(
+    config: Config, workdir: epath.Path, source: RecordSource, validation: tuple[str, ...]
+) -> None:
+    """Keeps what validation images tell of a run that has nothing to be tested on.
+
+    Threshold, temperature and when it says 'I do not know', and validation.csv; see `evaluate`.
+    """
+    trained = open_network(workdir, config)
+    chosen_by = _reader(config, trained, source, ())(validation)
+    fitted = _calibration(config, trained, chosen_by, kept=True)
+    _abstention(trained, chosen_by, kept=True)
+    if processes.is_first():
+        results.write_validation(workdir, _finish(config, source, chosen_by, fitted).rows)
+
+
+def _reader(
+    config: Config, trained: Trained, source: RecordSource, tested: tuple[str, ...]
+) -> Callable[[tuple[str, ...]], _Images]:
+    """A function from ids to what the networks say of them, before refinement."""
     plain = config.but(model={"refine": "none"})
-    return Program(plain, total_steps=1), plain
+    program = Program(plain, total_steps=1)
+    ensemble = Ensemble((trained.variables, *_members(config, source, tested)))
+
+    def read(ids: tuple[str, ...]) -> _Images:
+        resized = pipeline.Resized(source, ids, config.data.image_size, config.data.fit)
+        batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
+        groups = [source.groups[source.ids.index(id)] for id in ids]
+        return _Images(ids, groups, resized, program.evaluate(ensemble, batches))
+
+    return read
 
 
 def _members(config: Config, source: RecordSource, ids: tuple[str, ...]) -> list[Any]:

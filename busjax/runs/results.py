@@ -147,6 +147,13 @@ def write(
     files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
 
 
+def write_validation(directory: PathLike, rows: Sequence[ImageRow]) -> None:
+    """Writes validation.csv alone, of a run that has nothing to be tested on."""
+    target = epath.Path(directory) / FOLDER
+    target.mkdir(parents=True, exist_ok=True)
+    files.replace(target / VALIDATION, to_csv(rows).encode())
+
+
 def report_path(directory: PathLike, folder: str = FOLDER) -> epath.Path:
     """Where the page of a run lies; that of an external test lies beside its results."""
     return epath.Path(directory) / ("" if folder == FOLDER else folder) / "report.html"

@@ -13,9 +13,11 @@ from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.evaluation.unseen import measure, tested, unseen_page
 from busjax.evaluation.unseen.__main__ import _check_names, main
+from busjax.inference.export.__main__ import main as export
 from busjax.metrics.boundary import Distances
 from busjax.metrics.detection import Lesions
 from busjax.metrics.segmentation import PixelCounts
+from busjax.networks import packaged
 from busjax.runs.rows import make_rows
 from tests.data.readers.test_sets import WRITERS, save
 
@@ -183,3 +185,20 @@ def test_two_of_one_name_are_refused():
 def test_a_network_of_phantoms_says_so(run_folder, place, tmp_path):
     workdir = shutil.copytree(run_folder, tmp_path / "of_phantoms")
     assert tested.of(workdir, epath.Path(place / "busbra")).is_phantom
+
+
+def test_a_network_that_was_handed_over_keeps_its_threshold(place, tmp_path, monkeypatch, capsys):
+    packages = tmp_path / "packages"
+    export([f"--workdir={place / 'run'}", "--format=folder", f"--out={packages / 'given'}"])
+    wanted = tested._frozen(epath.Path(place / "run"))
+    assert wanted is not None
+    assert tested._frozen(epath.Path(packages / "given")) == pytest.approx(wanted)
+    before = sorted(path.name for path in (packages / "given").iterdir())
+    monkeypatch.setattr(packaged, "FOLDER", packages)
+    words = ["--network=given", f"--dir={place / 'busbra'}", f"--out={tmp_path / 'out'}"]
+    assert main(words) == 0
+    assert "it is 0.5" not in capsys.readouterr().out
+    assert sorted(path.name for path in (packages / "given").iterdir()) == before
+    with open(tmp_path / "out/unseen.csv") as file:
+        (line, *_) = csv.DictReader(file)
+    assert float(line["threshold"]) == pytest.approx(wanted, rel=1e-5)

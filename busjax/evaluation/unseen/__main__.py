@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from busjax import files
 from busjax.command_line import Parser
@@ -40,10 +41,11 @@ def _test(options: argparse.Namespace) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     compilation.keep()
     directories = [files.locate(directory) for directory in options.dir]
-    every = [tested.of(place, folder) for place in options.network for folder in directories]
-    _check_names([(one.network, one.tested) for one in every])
     out = files.locate(options.out)
     out.mkdir(parents=True, exist_ok=True)
+    networks = [_writable(place, Path(out)) for place in options.network]
+    every = [tested.of(network, folder) for network in networks for folder in directories]
+    _check_names([(one.network, one.tested) for one in every])
     files.replace(out / "unseen.csv", to_csv(every).encode())
     files.replace(out / "index.html", unseen_page.page(every))
     for line in filter(None, map(unseen_page.said, every)):
@@ -51,6 +53,16 @@ def _test(options: argparse.Namespace) -> None:
     for table in matrices(every):
         print(f"{table.title}: {'; '.join(_row(table.head, *row) for row in table.rows)}")
     print(out / "index.html")
+
+
+def _writable(place: str, out: Path) -> str:
+    """A network where results can be written beside it: a packaged one is copied into `out`."""
+    from busjax.networks import packaged
+
+    if place not in packaged.names():
+        return place
+    packaged.unpack(place, out / place)
+    return str(out / place)
 
 
 def _row(head: tuple[str, ...], name: str, cells: list[tuple[str, str]]) -> str:

@@ -15,6 +15,7 @@ from busjax.errors import UserError
 from busjax.evaluation import external, grid
 from busjax.evaluation.evaluate import evaluate
 from busjax.evaluation.unseen.measure import frozen_threshold
+from busjax.networks import portable
 from busjax.networks.places import find, settings, trained_on
 from busjax.runs import results
 from busjax.runs.rows import ImageRow
@@ -71,8 +72,7 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
     rows = results.read_rows(workdir, folder)
     scanners = getattr(source, "scanners", None) or ("",) * len(source)
     by_id = dict(zip(source.ids, scanners, strict=True))
-    validation = results.read_validation(workdir) if results.exist(workdir) else []
-    threshold = frozen_threshold(validation)
+    threshold = _frozen(workdir)
     knows_seen = known.digests is not None
     return Tested(
         workdir.name,
@@ -85,6 +85,14 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
         threshold is not None,
         "phantom" in (known.source, source.name),
     )
+
+
+def _frozen(workdir: epath.Path) -> float | None:
+    """The threshold of malignancy that validation images asked for; None: none is known."""
+    if portable.exists(workdir):
+        told = portable.content(workdir).get("malignancy_threshold")
+        return None if told is None else float(told)
+    return frozen_threshold(results.read_validation(workdir))
 
 
 def _evaluated(
