@@ -80,6 +80,12 @@ class Model(Section):
     classifier_dropout: float = setting(
         SHARE, "share of the classifier's pooled features dropped", default=0.3
     )
+    presence: str = setting(
+        OneOf(("head", "mask")),
+        "what tells whether there is a lesion; head: the classifier, among its classes; mask: the "
+        "mask's own logits, and the classifier tells benign from malignant",
+        default="head",
+    )
     refine: str = setting(
         OneOf(("none", "hard", "soft", "both")),
         "hard: class normal, empty mask; soft: mask * p(lesion); both: hard, and a lesion with an "

@@ -67,6 +67,7 @@ def build(model: Model, axis_name: str | None = None) -> MultiTaskNet:
             spec, len(CLASSES), model.classifier_hidden, model.classifier_dropout
         ),
         deep_supervision=model.deep_supervision,
+        presence=model.presence,
     )
 
 

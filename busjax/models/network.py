@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from busjax.errors import UserError
 from busjax.models.blocks import BlockSpec
 from busjax.models.heads import SegmentationHead
+from busjax.models.presence import MaskPresence
 from busjax.ops.interface import Array, Dtype, Feature
 
 
@@ -80,12 +81,15 @@ class MultiTaskNet(nn.Module):
         decoder: joins them.
         classifier: maps a tuple of features to class logits; such as `heads.Classifier`.
         deep_supervision: in training there is a mask of each feature that the decoder gives.
+        presence: what tells whether there is a lesion: 'head', the classifier, or 'mask', see
+            `presence.MaskPresence`.
     """
 
     encoder: Encoder
     decoder: Decoder
     classifier: nn.Module
     deep_supervision: bool = True
+    presence: str = "head"
 
     @nn.compact
     def __call__(self, image: Array, train: bool = False, inside: Array | None = None) -> Outputs:
@@ -94,8 +98,8 @@ class MultiTaskNet(nn.Module):
         Args:
             image: the images.
             train: whether it is being trained.
-            inside: (B, H, W, 1), 1 on the image and 0 around it, for `Outputs.features`; None:
-                the image fills the square.
+            inside: (B, H, W, 1), 1 on the image and 0 around it, which counts neither in
+                `Outputs.features` nor for the presence by the mask; None: it fills the square.
 
         Raises:
             UserError: H or W is not divisible by the stride of the coarsest feature.
@@ -113,6 +117,9 @@ class MultiTaskNet(nn.Module):
             for name, x in zip(names, masks, strict=True)
         )
         class_logits = self.classifier((features[-2], features[-1], coarse), train)
+        if self.presence == "mask":
+            by_mask = MaskPresence(name="presence_by_mask")
+            class_logits = by_mask(mask_logits[0], class_logits, inside)
         pooled = None if train else _averages(self.encoder, features, inside)
         return Outputs(mask_logits, class_logits, pooled)
 

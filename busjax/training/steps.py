@@ -153,7 +153,12 @@ def _loss_sums(
     """This part's share of the loss, its images' sum over `total`, and the terms of it."""
     variables = {"params": params["network"], "batch_stats": batch_stats}
     outputs, updated = network.apply(
-        variables, part["image"], train=True, rngs={"dropout": key}, mutable=["batch_stats"]
+        variables,
+        part["image"],
+        train=True,
+        inside=part.get("inside"),
+        rngs={"dropout": key},
+        mutable=["batch_stats"],
     )
     terms = _per_image(outputs, part, form, weights, params.get("uncertainties", {}))
     sums = {name: jnp.sum(term * part["valid"]) / total for name, term in terms.items()}
