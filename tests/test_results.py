@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from busjax.evaluation.compare.__main__ import main
+from busjax.evaluation.unseen import markdown
 
 ROOT = Path(__file__).parent.parent
 PAGES = [(ROOT / "docs" / name).read_text() for name in ("results.md", "ablation.md")]
@@ -39,3 +40,25 @@ def test_the_tables_are_those_of_the_rows(arguments, monkeypatch, capsys):
         # The last digit may be rounded otherwise, and resamples may be drawn otherwise by another
         # version of NumPy.
         assert float(ours) == pytest.approx(float(theirs), abs=0.0021)
+
+
+UNSEEN = re.findall(
+    r"<!-- python -m busjax\.evaluation\.unseen\.markdown (.*?) -->\n(.*?)<!-- end -->",
+    (ROOT / "docs/unseen.md").read_text(),
+    re.DOTALL,
+)
+
+
+def test_the_tables_of_unseen_sets_are_those_of_their_lines(monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    assert UNSEEN
+    for arguments, written in UNSEEN:
+        assert markdown.main(shlex.split(arguments)) == 0
+        assert capsys.readouterr().out.strip() == written.strip()
+
+
+def test_a_table_that_is_none_is_told(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("network,tested on\nx,y\n")
+    assert markdown.main([str(tmp_path / "a.csv")]) == 1
+    assert "is no unseen.csv of this version: it lacks auc" in capsys.readouterr().err
+    assert markdown.main([str(tmp_path / "none.csv")]) == 1
