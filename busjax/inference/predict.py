@@ -150,10 +150,13 @@ class _Outcome:
     n_read: int = 0
     n_unreadable: int = 0
     n_without: int = 0
+    n_doubtful: int = 0
 
     def __str__(self) -> str:
         without = f"; {self.n_without} DICOM files hold no picture" if self.n_without else ""
-        return f"{self.n_read} of {self.n_read + self.n_unreadable} files read{without}"
+        doubtful = f"; of {self.n_doubtful} images: I do not know" if self.n_doubtful else ""
+        total = self.n_read + self.n_unreadable
+        return f"{self.n_read} of {total} files read{without}{doubtful}"
 
 
 def _read(found: Inputs, predictor: Predictor, results: Folder) -> _Outcome:
@@ -167,6 +170,7 @@ def _read(found: Inputs, predictor: Predictor, results: Folder) -> _Outcome:
                     if heard:
                         raise _Stopped
                     results.add(file, frame, reading)
+                    outcome.n_doubtful += bool(reading.doubt.abstains)
         results.complete()
     finally:
         results.close()

@@ -77,6 +77,7 @@ def page(
         heading=f"{len(entries)} images",
         banner=_banner(facts),
         counts=", ".join(f"{counts[name]} {name}" for name in CLASSES),
+        n_doubtful=sum(bool(entry["abstain"]) for entry in entries),
         facts=facts,
         trained_on=facts["model"]["trained_on"]["description"] or "unknown images",
         links=_links(len(entries)),

@@ -231,7 +231,7 @@ def test_many_images_have_several_pages(run_folder, inputs, tmp_path, monkeypatc
     assert len(list((tmp_path / "out").iterdir())) == 1 + len(shown)
 
 
-def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path):
+def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path, capsys):
     black = tmp_path / "black.png"
     Image.fromarray(np.zeros((40, 50), np.uint8)).save(black)
     run(run_folder, black, inputs, f"--out={tmp_path / 'out'}", "--save=none")
@@ -241,6 +241,9 @@ def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path):
     assert first["abstain_reasons"][0] == "it is nearly black"
     page = (tmp_path / "out" / "index.html").read_text()
     assert page.count("I do not know: it is nearly black") == 1
+    count = sum(image["abstain"] for image in (first, *others))
+    assert f"Of {count} of them the network says" in page
+    assert f"files read; of {count} images: I do not know" in capsys.readouterr().out
     assert page.count("I do not know: ") == sum(image["abstain"] for image in (first, *others))
 
 
