@@ -12,13 +12,23 @@ from busjax.config.loss import Loss
 from busjax.config.model import Model
 from busjax.config.optim import Optim
 from busjax.config.parallel import Parallel
-from busjax.config.settings import FIELDS, FREE, INFERENCE, PATHS, Config, differing, flatten
+from busjax.config.settings import (
+    FIELDS,
+    FREE,
+    INFERENCE,
+    MEANINGS,
+    PATHS,
+    Config,
+    differing,
+    flatten,
+)
 from busjax.config.train import SCORES, Train
 
 __all__ = [
     "FIELDS",
     "FREE",
     "INFERENCE",
+    "MEANINGS",
     "PATHS",
     "SCORES",
     "Augment",

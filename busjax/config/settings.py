@@ -124,6 +124,9 @@ _FIELDS = _fields(Config)
 FIELDS: dict[str, Rule] = {name: field.metadata["rule"] for name, field in _FIELDS.items()}
 """Range or choices of every field."""
 
+MEANINGS: dict[str, str] = {name: field.metadata["meaning"] for name, field in _FIELDS.items()}
+"""What every field means, in words."""
+
 PATHS = ("data.dir", "data.tfds_dir")
 """Folders, which may lie elsewhere on another machine."""
 

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from busjax.command_line import Parser
-from busjax.config import FIELDS, Config
+from busjax.config import FIELDS, MEANINGS, Config
 from busjax.config.rules import OneOf
 from busjax.errors import UserError, tell
 
@@ -93,7 +93,9 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             if isinstance(rule, OneOf)
             else {"type": type(defaults[field])}
         )
-        parser.add_argument(f"--{name}", help=f"as config.{field} [the run's]", **kind)
+        parser.add_argument(
+            f"--{name}", help=f"{MEANINGS[field]} [the run's config.{field}]", **kind
+        )
     parser.add_argument("--overwrite", action="store_true", help="write into a folder with files")
     return parser.parse_args(arguments)
 
