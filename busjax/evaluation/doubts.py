@@ -59,7 +59,7 @@ def told(
         columns |= {name: signs[name].tolist() for name in _OF_VIEWS}
     if known:
         judged = known.judge(signs, outputs["features"])
-        abstains = judged.is_far | (judged.doubt > known.limit(config.inference.coverage))
+        abstains = known.abstains(judged, config.inference.coverage)
         columns |= {
             "novelty": judged.distance.tolist(),
             "doubt": judged.doubt.tolist(),

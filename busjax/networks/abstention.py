@@ -83,6 +83,10 @@ class Abstention:
         """The doubt up to which this share of the validation images is kept."""
         return float(np.interp(coverage, _LEVELS, self.doubt))
 
+    def abstains(self, judged: Judged, coverage: float) -> np.ndarray:
+        """Of which images nothing should be said, (N,) bool: those that have `reasons`."""
+        return judged.is_far | (judged.doubt > self.limit(coverage))
+
     def reasons(self, judged: Judged, index: int, coverage: float) -> tuple[str, ...]:
         """Why nothing should be said of an image, in words; nothing: all is well.
 

@@ -190,9 +190,9 @@ def test_a_network_of_phantoms_says_so(run_folder, place, tmp_path):
 def test_a_network_that_was_handed_over_keeps_its_threshold(place, tmp_path, monkeypatch, capsys):
     packages = tmp_path / "packages"
     export([f"--workdir={place / 'run'}", "--format=folder", f"--out={packages / 'given'}"])
-    wanted = tested._frozen(epath.Path(place / "run"))
+    wanted = tested.frozen(epath.Path(place / "run"))
     assert wanted is not None
-    assert tested._frozen(epath.Path(packages / "given")) == pytest.approx(wanted)
+    assert tested.frozen(epath.Path(packages / "given")) == pytest.approx(wanted)
     before = sorted(path.name for path in (packages / "given").iterdir())
     monkeypatch.setattr(packaged, "FOLDER", packages)
     words = ["--network=given", f"--dir={place / 'busbra'}", f"--out={tmp_path / 'out'}"]

@@ -108,6 +108,9 @@ def test_reasons_are_the_signs_beyond_the_limit(rng):
             "it is unlike all images that the network was tried on",
         )
     np.testing.assert_array_equal(judged.is_far, [False, False, True])
+    for coverage in (0.5, 0.9, 0.99, 1.0):  # the same rule, of all images at once
+        has_reasons = [bool(fitted.reasons(judged, i, coverage)) for i in range(3)]
+        np.testing.assert_array_equal(fitted.abstains(judged, coverage), has_reasons)
 
 
 def test_too_few_images_tell_nothing(rng):

@@ -72,7 +72,7 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
     rows = results.read_rows(workdir, folder)
     scanners = getattr(source, "scanners", None) or ("",) * len(source)
     by_id = dict(zip(source.ids, scanners, strict=True))
-    threshold = _frozen(workdir)
+    threshold = frozen(workdir)
     knows_seen = known.digests is not None
     return Tested(
         workdir.name,
@@ -87,8 +87,12 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
     )
 
 
-def _frozen(workdir: epath.Path) -> float | None:
-    """The threshold of malignancy that validation images asked for; None: none is known."""
+def frozen(workdir: epath.Path) -> float | None:
+    """The threshold of malignancy that validation images asked for; None: none is known.
+
+    Args:
+        workdir: the folder of a run, or of a network that was handed over.
+    """
     if portable.exists(workdir):
         told = portable.content(workdir).get("malignancy_threshold")
         return None if told is None else float(told)

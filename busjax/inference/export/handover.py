@@ -13,7 +13,7 @@ from etils import epath
 
 from busjax.errors import UserError
 from busjax.evaluation import model_card, scores, study
-from busjax.evaluation.unseen.measure import frozen_threshold
+from busjax.evaluation.unseen import tested
 from busjax.files import PathLike
 from busjax.inference import NOTE
 from busjax.models import architectures, prediction
@@ -55,7 +55,7 @@ def hand_over(
     about = {
         "licence": licence or None,
         "scores": _scores(trained.place),
-        "malignancy_threshold": _frozen_threshold(trained.place),
+        "malignancy_threshold": tested.frozen(trained.place),
         "busjax": metadata.version("busjax"),
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "note": NOTE,
@@ -79,13 +79,6 @@ def _scores(place: epath.Path) -> dict[str, Any] | None:
             name: summary["interval"][name] for name in _SCORES if name in summary["interval"]
         },
     }
-
-
-def _frozen_threshold(place: epath.Path) -> float | None:
-    """Of malignant against benign, as validation images ask for it; None where none is known."""
-    if portable.exists(place):
-        return portable.content(place).get("malignancy_threshold")
-    return frozen_threshold(results.read_validation(place))
 
 
 def _card(trained: Trained) -> str:
