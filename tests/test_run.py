@@ -17,8 +17,9 @@ import busjax
 from busjax import run
 from busjax.config import FREE
 from busjax.data import splits
-from busjax.data.pipeline import Resized, Shard, eval_batches
+from busjax.data.pipeline import Shard, eval_batches
 from busjax.data.readers.phantom import PhantomSource
+from busjax.data.resized import Resized
 from busjax.errors import UserError
 from busjax.models.prediction import Ensemble
 from busjax.networks import places

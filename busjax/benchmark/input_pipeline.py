@@ -14,6 +14,7 @@ import numpy as np
 from busjax.classes import CLASSES
 from busjax.data import pipeline
 from busjax.data.readers.busi import BusiSource
+from busjax.data.resized import Resized
 from busjax.variants import load_variant
 
 _IMAGES = 48
@@ -44,7 +45,7 @@ def measure(side: int) -> Rates:
         _write(Path(folder))
         start = time.perf_counter()
         source = BusiSource(folder, on_bad="error")
-        pipeline.Resized(source, source.ids, side)
+        Resized(source, source.ids, side)
         decoded = len(source.ids) / (time.perf_counter() - start)
         batches = pipeline.train_batches(source, source.ids, config, pipeline.Shard())
     with contextlib.closing(batches):

@@ -24,6 +24,16 @@ class Augment(Section):
         "probability that a part with the lesion does, so that no size tells 'normal'",
         default=0.0,
     )
+    erase_lesion: float = setting(
+        PROBABILITY,
+        "probability that tissue from beside the lesion covers it, as a normal image",
+        default=0.0,
+    )
+    erase_beside: float = setting(
+        PROBABILITY,
+        "probability that tissue is covered likewise where no lesion is, so that nothing tells it",
+        default=0.0,
+    )
     flip_horizontal: float = setting(PROBABILITY, "probability", default=0.5)
     flip_vertical: float = setting(
         PROBABILITY, "probability; a B-mode image has an up and a down", default=0.0
@@ -68,6 +78,11 @@ class Augment(Section):
     )
 
     def contradictions(self) -> Iterator[str]:
+        if self.erase_lesion + self.erase_beside > 1:
+            yield (
+                f"config.augment.erase_lesion={self.erase_lesion} and config.augment.erase_beside="
+                f"{self.erase_beside} are more than 1 together"
+            )
         if self.crop_normal + self.crop_lesion > 1:
             yield (
                 f"config.augment.crop_normal={self.crop_normal} and config.augment.crop_lesion="

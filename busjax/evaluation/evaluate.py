@@ -15,6 +15,7 @@ from busjax import components, processes
 from busjax.config import Config
 from busjax.data import pipeline, records
 from busjax.data.records import RecordSource
+from busjax.data.resized import Resized
 from busjax.errors import UserError
 from busjax.evaluation import calibrate, doubts, external, grid, provenance
 from busjax.models import prediction
@@ -37,7 +38,7 @@ class _Images:
 
     ids: tuple[str, ...]
     groups: list[str]
-    resized: pipeline.Resized
+    resized: Resized
     outputs: dict[str, np.ndarray]
 
 
@@ -142,7 +143,7 @@ def _reader(
     ensemble = Ensemble((trained.variables, *_members(config, source, tested)))
 
     def read(ids: tuple[str, ...]) -> _Images:
-        resized = pipeline.Resized(source, ids, config.data.image_size, config.data.fit)
+        resized = Resized(source, ids, config.data.image_size, config.data.fit)
         batches = pipeline.eval_batches(resized, plain, parallel.process_shard())
         groups = [source.groups[source.ids.index(id)] for id in ids]
         return _Images(ids, groups, resized, program.evaluate(ensemble, batches))

@@ -13,6 +13,7 @@ from busjax import processes
 from busjax.config import Config
 from busjax.data import pipeline
 from busjax.data.records import RecordSource
+from busjax.data.resized import Resized
 from busjax.data.splits import Split
 from busjax.errors import Preempted, UserError
 from busjax.metrics.segmentation import PixelCounts
@@ -168,7 +169,7 @@ class _Training:
 
 def _validator(config: Config, program: Program, source: RecordSource, split: Split) -> Any:
     """A function from a state to its validation scores, by name."""
-    resized = pipeline.Resized(source, split.validation, config.data.image_size, config.data.fit)
+    resized = Resized(source, split.validation, config.data.image_size, config.data.fit)
     batches = pipeline.eval_batches(resized, config, parallel.process_shard())
 
     def validate(state: TrainState) -> dict[str, float]:

@@ -9,6 +9,7 @@ from busjax.data.augmentation.transforms import augment
 from busjax.data.fitting import PAD, STRETCH, Area
 from busjax.data.pixels import resize
 from busjax.data.records import Record
+from busjax.data.resized import Resized
 
 RNG = np.random.default_rng(0)
 
@@ -82,7 +83,7 @@ def test_what_lies_around_an_image_stays_black_and_counts_nowhere():
         assert not batch["image"][:, around].any()
         assert not batch["mask"][:, around].any()
         assert (batch["image"][:, ~around] > 0).all()  # no wedge is warped into it
-    resized = pipeline.Resized(source, source.ids, 16, "pad")
+    resized = Resized(source, source.ids, 16, "pad")
     (batch,) = pipeline.eval_batches(resized, config, pipeline.Shard())
     assert batch["inside"][:6].sum() == 6 * 8 * 16
     assert not batch["inside"][6:].any()  # what only fills the batch up

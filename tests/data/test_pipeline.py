@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment, Config, Data, Model, Train
-from busjax.data.pipeline import Resized, Shard, eval_batches, steps_per_epoch, train_batches
+from busjax.data.pipeline import Shard, eval_batches, steps_per_epoch, train_batches
 from busjax.data.records import Record
+from busjax.data.resized import Resized
 from busjax.errors import UserError
 
 KEYS = {"image", "mask", "label", "valid", "index"}

@@ -40,7 +40,7 @@ def draw(mask: np.ndarray, rng: np.random.Generator, config: Augment) -> tuple[A
         return whole, WHOLE
     if not mask.any():
         return _anywhere(whole, rng), NORMAL_PART
-    lesion = _lesion(mask)
+    lesion = lesion_box(mask)
     part = _beside(whole, lesion, rng)
     if part is None:
         return whole, WHOLE
@@ -49,7 +49,7 @@ def draw(mask: np.ndarray, rng: np.random.Generator, config: Augment) -> tuple[A
     return _around(whole, lesion, part, rng), LESION_PART
 
 
-def _lesion(mask: np.ndarray) -> Area:
+def lesion_box(mask: np.ndarray) -> Area:
     """The box of all lesions with a margin."""
     height, width = mask.shape
     margin = round(_MARGIN * max(height, width))
