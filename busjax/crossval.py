@@ -104,15 +104,7 @@ def _of_fold(config: Config, index: int) -> Config:
 
 
 def _draw(config: Config, source: RecordSource, index: int) -> Split:
-    split = splits.draw_fold(
-        source.ids,
-        source.labels,
-        source.groups,
-        config.cv.folds,
-        index,
-        config.data.validation_fraction,
-        config.cv.seed,
-    )
+    split = splits.fold(config.data, source, config.cv.folds, index, config.cv.seed)
     splits.check(split, source.ids, source.groups)
     return split
 

@@ -58,6 +58,13 @@ class Data(Section):
         default="",
         free=True,
     )
+    extra: str = setting(
+        Text(),
+        "further folders, as data.dir, that are trained on alone: no image of them is validated or "
+        "tested on, and the split of data.dir stays",
+        default="",
+        free=True,
+    )
     table: Table = Table()
     tfds: str = setting(
         Text(empty=False),

@@ -127,7 +127,7 @@ FIELDS: dict[str, Rule] = {name: field.metadata["rule"] for name, field in _FIEL
 MEANINGS: dict[str, str] = {name: field.metadata["meaning"] for name, field in _FIELDS.items()}
 """What every field means, in words."""
 
-PATHS = ("data.dir", "data.tfds_dir")
+PATHS = ("data.dir", "data.extra", "data.tfds_dir")
 """Folders, which may lie elsewhere on another machine."""
 
 FREE = frozenset(name for name, field in _FIELDS.items() if field.metadata["free"])

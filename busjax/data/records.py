@@ -58,6 +58,21 @@ class RecordSource(Protocol):
     def __getitem__(self, index: int) -> Record: ...
 
 
+def training_only(source: RecordSource) -> frozenset[str]:
+    """Ids of the images that no split validates or tests on (`config.data.extra`)."""
+    return frozenset(getattr(source, "training_only", ()))
+
+
+def sets(source: RecordSource) -> dict[str, str] | None:
+    """The set of every id, where several were joined to be split; else None."""
+    if not hasattr(source, "sets"):
+        return None
+    further = training_only(source)
+    pairs = zip(source.ids, source.sets, strict=True)
+    by_id = {id: name for id, name in pairs if id not in further}
+    return None if further and len({*by_id.values()}) == 1 else by_id
+
+
 def digests(source: RecordSource) -> dict[str, str]:
     """Returns of every id a text that tells its pixels and class, 32 hexadecimal digits.
 

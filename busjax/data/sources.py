@@ -12,6 +12,7 @@ from busjax import files
 from busjax.config import Data
 from busjax.data.curated import curated
 from busjax.data.readers import busi
+from busjax.data.readers.extended import ExtendedSource, check_apart
 from busjax.data.readers.joined import JoinedSource
 from busjax.data.readers.phantom import PhantomSource
 from busjax.data.readers.published import PublishedSource
@@ -34,7 +35,7 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
     folder that is given must be a BUSI folder: only where none is given and none is found does
     'auto' fall back to phantoms, and `advice` says so. Several folders, joined by ',', are
     one set; with 'auto' each of them is a BUSI folder or that of a table, and lists and audits are
-    for the BUSI folders among them.
+    for the BUSI folders among them. Those of `data.extra` are added for training alone.
 
     Args:
         data: `config.data`.
@@ -43,6 +44,14 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
     Raises:
         UserError: no (sound) BUSI folder or list where one is asked for.
     """
+    if data.extra:
+        own = open_source(data.but(extra=""), cwd)
+        further = data.but(dir=data.extra, extra="", source="auto", curation="none", groups="")
+        name = files.locate(data.dir, cwd).name if data.dir else own.name
+        added = files.locate(data.extra, cwd).name, open_source(further, cwd)
+        source = ExtendedSource((name, own), added)
+        check_apart(source)
+        return source
     if data.source in ("auto", "busi", "table"):
         directories = files.several(data.dir, cwd)
         if len(directories) > 1:

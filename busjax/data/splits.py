@@ -16,7 +16,7 @@ from etils import epath
 from busjax import files
 from busjax.classes import CLASSES
 from busjax.config import Data
-from busjax.data.records import RecordSource
+from busjax.data.records import RecordSource, training_only
 from busjax.errors import UserError
 
 _TASK = {"train": "train on", "validation": "validate on", "test": "test on"}
@@ -160,17 +160,40 @@ def _allocate(
 
 
 def first(data: Data, source: RecordSource) -> Split:
-    """The split of a run that begins: as `data.split_file` gives it, else drawn."""
+    """The split of a run that begins: as `data.split_file` gives it, else drawn.
+
+    Images for training alone (`data.extra`) are all in its training part.
+    """
     if data.split_file:
-        return read(files.locate(data.split_file))
-    return draw_split(
-        source.ids,
-        source.labels,
-        source.groups,
-        data.validation_fraction,
-        data.test_fraction,
-        data.split_seed,
-    )
+        return _with_further(read(files.locate(data.split_file)), source)
+    fractions = data.validation_fraction, data.test_fraction
+    return _with_further(draw_split(*_own(source), *fractions, data.split_seed), source)
+
+
+def fold(data: Data, source: RecordSource, folds: int, index: int, seed: int) -> Split:
+    """The split of one fold, as `draw_fold`; further images as in `first`."""
+    drawn = draw_fold(*_own(source), folds, index, data.validation_fraction, seed)
+    return _with_further(drawn, source)
+
+
+def _own(source: RecordSource) -> tuple[tuple[str, ...], np.ndarray, tuple[str, ...]]:
+    """Ids, labels and groups of the images that are not for training alone."""
+    further = training_only(source)
+    own = [index for index, id in enumerate(source.ids) if id not in further]
+    ids, groups = (tuple(texts[index] for index in own) for texts in (source.ids, source.groups))
+    return ids, source.labels[own], groups
+
+
+def _with_further(split: Split, source: RecordSource) -> Split:
+    """A split with all images for training alone in its training part."""
+    further = training_only(source)
+    if held := sorted(further & {*split.validation, *split.test}):
+        raise UserError(
+            f"config.data.split_file has '{held[0]}', an image of config.data.extra, in a part "
+            "that is not trained on"
+        )
+    train = {*split.train, *further}
+    return dataclasses.replace(split, train=tuple(id for id in source.ids if id in train))
 
 
 def gaps(drawn: Mapping[int, Split], source: RecordSource) -> list[str]:

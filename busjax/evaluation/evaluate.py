@@ -208,7 +208,7 @@ def _finish(
     probability = np.where(kept, probability, np.minimum(probability, 127))
     positions = [source.ids.index(id) for id in images.ids]
     areas = images.resized.areas
-    sets = getattr(source, "sets", None)  # where several were joined
+    sets = records.sets(source)
 
     def rows(measured: grid.Measured) -> list[ImageRow]:
         plain = make_rows(
@@ -217,7 +217,7 @@ def _finish(
             images.resized.labels,
             np.asarray(finished.classes),
             *measured,
-            sets and [sets[position] for position in positions],
+            [sets[id] for id in images.ids] if sets else None,
         )
         return doubts.told(plain, outputs, known, config)
 

@@ -49,7 +49,8 @@ def of_folder(config: Config) -> Config:
     But for a table, which must be described, the folder is known by its layout.
     """
     source = "table" if config.data.source == "table" else "auto"
-    return config.but(data={"curation": "none", "groups": "", "split_file": "", "source": source})
+    alone = {"curation": "none", "groups": "", "split_file": "", "extra": "", "source": source}
+    return config.but(data=alone)
 
 
 def seen(digests: dict[str, str], trained_on: TrainedOn) -> int:

@@ -30,8 +30,9 @@ from busjax.runs.checkpoint import NOT_OF_NETWORK
 FILE, WEIGHTS = configuration.PORTABLE, "model.safetensors"
 VERSION = 1
 
-_PRIVATE = ("data.dir", "data.tfds_dir", "data.curation", "data.groups", "data.split_file",
-            "train.init_from", "inference.members", "model.encoder_weights")  # fmt: skip
+_PRIVATE = ("data.dir", "data.extra", "data.tfds_dir", "data.curation", "data.groups",
+            "data.split_file", "train.init_from", "inference.members",
+            "model.encoder_weights")  # fmt: skip
 
 
 def exists(folder: epath.Path) -> bool:

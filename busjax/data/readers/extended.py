@@ -1,0 +1,90 @@
+"""A set, and further ones that are for training alone."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from busjax.data.records import Record, RecordSource, training_only
+from busjax.data.records import digests as digests_of
+from busjax.errors import UserError
+
+
+class ExtendedSource:
+    """The records of a source as they are, and those of another one after them.
+
+    Ids and groups of the further ones begin with the name of their set; those of the first stay, so
+    that its splits and its scores are those that it has alone.
+
+    Attributes:
+        sets: name of the set of every record, (N,).
+        training_only: ids of the further ones.
+    """
+
+    def __init__(self, own: tuple[str, RecordSource], further: tuple[str, RecordSource]) -> None:
+        """Puts one after the other.
+
+        Args:
+            own: the set that is split, with its name.
+            further: the one that is trained on, with its name, which ids of several joined sets
+                have already.
+
+        Raises:
+            UserError: two sets of one name.
+        """
+        (_, first), (further_name, second) = own, further
+        self._sources = first, second
+        sets = [_sets(source, name) for name, source in (own, further)]
+        if common := set(sets[0]) & set(sets[1]):
+            raise UserError(
+                f"config.data.extra names a folder '{min(common)}' as config.data.dir does: give "
+                "folders of different names"
+            )
+        prefix = "" if hasattr(second, "sets") else f"{further_name}/"
+        self.name = first.name  # what is tested on
+        self.sets: tuple[str, ...] = (*sets[0], *sets[1])
+        self.scanners = (*_scanners(first), *_scanners(second))
+        self.training_only = frozenset(f"{prefix}{id}" for id in second.ids)
+        self.ids = (*first.ids, *(f"{prefix}{id}" for id in second.ids))
+        self.groups = (*first.groups, *(f"{prefix}{group}" for group in second.groups))
+        self.labels: np.ndarray = np.concatenate([first.labels, second.labels])
+        self.description = f"{first.description}; for training alone, {second.description}"
+        self.remarks = (
+            *first.remarks,
+            *(f"{prefix.removesuffix('/')}: {line}" if prefix else line for line in second.remarks),
+        )
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Record:
+        index = range(len(self))[index]
+        first, second = self._sources
+        record = first[index] if index < len(first) else second[index - len(first)]
+        return dataclasses.replace(record, id=self.ids[index], group=self.groups[index])
+
+
+def check_apart(source: RecordSource) -> None:
+    """Decodes all images and checks that none for training alone is one of the others.
+
+    Raises:
+        UserError: such an image.
+    """
+    further, digests = training_only(source), digests_of(source)
+    own = {digest: id for id, digest in digests.items() if id not in further}
+    shared = sorted((id, own[digests[id]]) for id in further if digests[id] in own)
+    if shared:
+        id, same = shared[0]
+        raise UserError(
+            f"config.data.extra: '{id}' is the image '{same}' of config.data.dir, which may be "
+            f"tested on ({len(shared)} such images): give other images"
+        )
+
+
+def _sets(source: RecordSource, name: str) -> tuple[str, ...]:
+    return getattr(source, "sets", None) or (name,) * len(source)
+
+
+def _scanners(source: RecordSource) -> tuple[str, ...]:
+    return getattr(source, "scanners", None) or ("",) * len(source)
