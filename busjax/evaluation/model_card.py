@@ -110,14 +110,20 @@ def _scores(run: Run) -> str:
 
 def _weaknesses(run: Run) -> str:
     normal, malignant = run.rows_of("normal"), run.rows_of("malignant")
+    folders = (run.config["data.dir"], run.config.get("data.extra", ""))
+    sets = sum(len(files.several(folder)) for folder in folders if folder)
     weaknesses = [
-        "it knows the scanners and patients of one data set only",
+        "it knows the scanners and patients of "
+        + ("one data set only" if sets < 2 else f"{sets} data sets only"),
         *(
             []
             if run.config.get("data.fit") == "pad"
             else ["images are resized to a square: the proportions of a lesion are lost"]
         ),
-        "its probabilities are not calibrated",
+        "its probabilities are not calibrated"
+        if run.config.get("inference.temperature", "none") == "none"
+        else "its probabilities are calibrated on images of the same data: elsewhere they may be "
+        "too sure",
     ]
     if normal:
         marked = sum(row.tp + row.fp > 0 for row in normal)

@@ -20,7 +20,8 @@ def card(tmp_path):
         path = folder / "config.json"
         config = json.loads(path.read_text())
         for name, value in fields.items():
-            config["data"][name] = value
+            section, _, field = name.rpartition(".")
+            config[section or "data"][field] = value
         path.write_text(json.dumps(config))
         split = splits.Split(("a", "b"), ("c",), ("d", "e", "f"))
         splits.save(
@@ -76,6 +77,20 @@ def test_phantoms_and_missing_classes_are_told(card):
     line = next(line for line in text.splitlines() if line.startswith("| normal"))
     assert "undefined" in line
     assert "normal test images" not in text
+
+
+def test_says_of_how_many_sets_it_knows_patients(card):
+    assert "patients of one data set only" in card()
+    assert "patients of one data set only" in card(dir="/some/BUSI")
+    assert "patients of 2 data sets only" in card(dir="/some/BUSI,/some/BUSBRA")
+    assert "patients of 3 data sets only" in card(dir="/some/BUSI,/some/BUSBRA", extra="/third")
+
+
+def test_says_whether_probabilities_are_calibrated(card):
+    assert "are not calibrated" in card()
+    text = card(**{"inference.temperature": "validation"})
+    assert "are calibrated on images of the same data" in text
+    assert "are not calibrated" not in text
 
 
 def test_another_split_has_another_digest():
