@@ -90,7 +90,7 @@ def test_the_version():
         (["evaluate"], "no run: give its folder, such as --workdir=runs/unetpp"),
         (
             ["export", "--workdir=x", "--format=onnx", "--dtype=float16"],
-            "--dtype and --licence are for --format=folder (see busjax export --help)",
+            "--dtype, --licence and --notes are for --format=folder (see busjax export --help)",
         ),
         (
             [

@@ -116,12 +116,18 @@ def test_a_missing_file_is_an_error(copy, name):
 def test_half_precision_is_half_the_size(run_folder, handed, tmp_path, capsys, images):
     out = tmp_path / "half"
     words = [f"--workdir={run_folder}", "--format=folder", f"--out={out}", "--dtype=float16"]
-    assert export([*words, "--licence=CC BY 4.0"]) == 0
+    notes = tmp_path / "notes.md"
+    notes.write_text("## Licences\n\nÜbung\n", encoding="utf-8")
+    assert export([*words, "--licence=CC BY 4.0", f"--notes={notes}"]) == 0
     told = float(capsys.readouterr().out.rpartition("by ")[2].split()[0])
     assert 0 < told < 1e-2
     whole, half = ((path / "model.safetensors").stat().length for path in (handed, epath.Path(out)))
     assert half < 0.75 * whole  # of a small network, with many norms
     assert json.loads((out / "model.json").read_text())["licence"] == "CC BY 4.0"
+    card = (run_folder / "MODEL_CARD.md").read_text("utf-8")
+    assert (out / "MODEL_CARD.md").read_text("utf-8") == f"{card}\n## Licences\n\nÜbung\n"
+    assert export([*words, f"--notes={tmp_path / 'gone.md'}"]) == 1
+    assert "gone.md" in capsys.readouterr().err
     trained = places.open_network(out)
     exact = places.open_network(run_folder)
     for one, other in zip(*map(jax.tree.leaves, (trained.variables, exact.variables)), strict=True):

@@ -42,9 +42,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--licence", default="", metavar="TEXT", help="of the weights of a folder [not stated]"
     )
+    parser.add_argument(
+        "--notes", default="", metavar="FILE",
+        help="Markdown that is added to the model card of a folder: licences of the data, further "
+        "scores, known weaknesses",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
-    if options.format != "folder" and (options.dtype != "float32" or options.licence):
-        parser.error("--dtype and --licence are for --format=folder")
+    of_folder = options.dtype != "float32" or options.licence or options.notes
+    if options.format != "folder" and of_folder:
+        parser.error("--dtype, --licence and --notes are for --format=folder")
     # JAX comes in when all that can be told without it has been told.
     from absl import logging
 
@@ -55,10 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         out = files.locate(options.out) if options.out else None
         if options.format == "folder":
-            path, difference = export_folder(options.workdir, out, options.dtype, options.licence)
+            notes = files.locate(options.notes).read_text("utf-8") if options.notes else ""
+            how = options.dtype, options.licence, notes
+            path, difference = export_folder(options.workdir, out, *how)
         else:
             path, difference = export(options.workdir, options.format, out)
-    except (UserError, OSError) as error:
+    except (UserError, OSError, UnicodeDecodeError) as error:
         return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped; nothing was exported", file=sys.stderr)

@@ -87,7 +87,11 @@ def export(place: PathLike, kind: str, out: epath.Path | None = None) -> tuple[e
 
 
 def export_folder(
-    place: PathLike, out: epath.Path | None, dtype: str, licence: str
+    place: PathLike,
+    out: epath.Path | None,
+    dtype: str = "float32",
+    licence: str = "",
+    notes: str = "",
 ) -> tuple[epath.Path, float]:
     """Writes a network to hand over; see `handover.hand_over`. Returns the folder and difference.
 
@@ -98,7 +102,7 @@ def export_folder(
     config = configuration.read(workdir)
     folder = out or _folder(workdir) / config.name
     images = _images(workdir, config.data.image_size)
-    return folder, hand_over(workdir, folder, images, dtype, licence)
+    return folder, hand_over(workdir, folder, images, dtype, licence, notes)
 
 
 def _folder(workdir: epath.Path) -> epath.Path:

@@ -34,6 +34,7 @@ def hand_over(
     images: np.ndarray,
     dtype: str = "float32",
     licence: str = "",
+    notes: str = "",
 ) -> float:
     """Writes a network into a folder; returns the largest difference of its probabilities.
 
@@ -43,6 +44,7 @@ def hand_over(
         images: (n, S, S, 1) float32 in [0, 1], to compare on.
         dtype: in which the weights are stored.
         licence: of the weights, in words; '' not stated.
+        notes: Markdown that is added to the model card.
 
     Raises:
         UserError: there is no network; the folder holds something else.
@@ -60,7 +62,8 @@ def hand_over(
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "note": NOTE,
     }
-    portable.write(out, trained, about, _card(trained), dtype)
+    card = f"{_card(trained).rstrip()}\n\n{notes.strip()}\n" if notes else _card(trained)
+    portable.write(out, trained, about, card, dtype)
     return _difference(trained, portable.read(out), images[:_PER_BATCH])
 
 
