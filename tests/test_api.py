@@ -28,12 +28,16 @@ def test_a_loop_of_ones_own_in_twenty_lines():
         terms = busjax.losses.loss_terms(outputs, mask, source.labels)
         return busjax.losses.combine(terms).mean(), outputs
 
-    optimizer, params = optax.adam(1e-3), variables["params"]
-    state, step, found = optimizer.init(params), jax.jit(jax.value_and_grad(loss, has_aux=True)), []
-    for _ in range(3):
-        (value, outputs), gradient = step(params)
+    @jax.jit
+    def step(params, state):
+        (value, outputs), gradient = jax.value_and_grad(loss, has_aux=True)(params)
         updates, state = optimizer.update(gradient, state)
-        params = optax.apply_updates(params, updates)
+        return optax.apply_updates(params, updates), state, value, outputs
+
+    optimizer, params, found = optax.adam(1e-3), variables["params"], []
+    state = jax.jit(optimizer.init)(params)
+    for _ in range(3):
+        params, state, value, outputs = step(params, state)
         found.append(float(value))
     counts = busjax.metrics.count_pixels(outputs.mask_logits[0][..., 0] > 0, mask[..., 0] > 0)
     assert found[-1] < found[0]
