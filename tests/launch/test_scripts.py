@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from busjax.variants import load_variant
+
 ROOT = Path(__file__).parent.parent.parent
 LAUNCH = ROOT / "launch"
 FLAGS = ["--config=configs/unetpp.py", "--config.name=two words"]
@@ -46,7 +48,7 @@ def program(folder, name, body):
 
 def test_shellcheck_finds_nothing():
     scripts = [*LAUNCH.glob("*.sh"), *LAUNCH.glob("*.sbatch"), ROOT / ".ci" / "run"]
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     checker = Path(sys.executable).parent / "shellcheck"
     done = subprocess.run([checker, *scripts], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
@@ -97,6 +99,12 @@ def test_tpu_vm_data_goes_to_every_worker(tmp_path):
 @pytest.mark.parametrize(
     ("script", "arguments", "message"),
     [
+        (
+            "packaged.sh",
+            ["--busi=a", "--busbra=b", "--curation=c", "--out=d"],
+            "--groups is missing",
+        ),
+        ("packaged.sh", ["--colour=red"], "unknown option '--colour=red'"),
         ("tpu_vm.sh", [], "--name=NAME of the slice is missing"),
         ("tpu_vm.sh", ["--name=a", "--zone=z", "--workdir=runs/a"], "--workdir=gs://BUCKET/RUN is"),
         ("tpu_vm.sh", [*SLICE, "--colour=red"], "unknown option --colour=red"),
@@ -288,3 +296,26 @@ def test_slurm_dry_run(slurm):
     assert step[0] == "srun"
     assert step[-2:] == FLAGS
     assert lines[-1].strip() == "scontrol requeue 7"
+
+
+def test_packaged_trains_on_both_sets_and_hands_the_network_over():
+    given = {name: f"/data/{name} 1" for name in ("busi", "busbra", "curation", "groups", "out")}
+    words = [f"--{name}={path}" for name, path in given.items()]
+    done = run("packaged.sh", *words, "--dry_run", "--", "--config.train.epochs=1")
+    assert done.returncode == 0, done.stderr
+    train, export = (shlex.split(line) for line in done.stdout.splitlines())
+    assert train[:4] == ["python", "-m", "busjax.main", "--config=pooled"]
+    flags = dict(word.removeprefix("--config.").split("=") for word in train[4:-1] if "=" in word)
+    assert flags.pop("--workdir") == "runs/pooled"
+    assert flags == {
+        "data.dir": "/data/busi 1,/data/busbra 1",
+        "data.curation": "/data/curation 1",
+        "data.groups": "/data/groups 1",
+    }
+    assert train[-1] == "--config.train.epochs=1"
+    config = load_variant("pooled").but(data={"dir": flags["data.dir"]})
+    assert (config.data.fit, config.data.balance) == ("pad", "set_class")
+    options = dict(word.split("=", 1) for word in export if "=" in word)
+    assert options["--out"] == "/data/out 1"
+    assert options["--dtype"] == "float16"
+    assert (ROOT / options["--notes"]).is_file()

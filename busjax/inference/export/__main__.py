@@ -15,17 +15,39 @@ What is written is run on test images of the run and compared with the network.
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from busjax.command_line import Parser
 from busjax.errors import UserError, tell
+
+if TYPE_CHECKING:
+    from etils import epath
 
 FORMATS = ("folder", "onnx", "stablehlo")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exports what the command line asks for and returns the exit code."""
+    options = _parse(arguments)
+    # JAX comes in when all that can be told without it has been told.
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)
+    try:
+        path, difference = _export(options)
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        return tell(error)
+    except KeyboardInterrupt:
+        print("busjax: stopped; nothing was exported", file=sys.stderr)
+        return 130
+    print(f"{path}: differs from the network by {difference:.1e} at most")
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser("busjax export", __doc__ or "")
     parser.add_argument(
         "--workdir", "--network", required=True, metavar="NETWORK",
@@ -51,28 +73,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     of_folder = options.dtype != "float32" or options.licence or options.notes
     if options.format != "folder" and of_folder:
         parser.error("--dtype, --licence and --notes are for --format=folder")
-    # JAX comes in when all that can be told without it has been told.
-    from absl import logging
+    return options
 
+
+def _export(options: argparse.Namespace) -> tuple[epath.Path, float]:
+    """Where it was written, and the largest difference from the network."""
     from busjax import files
     from busjax.inference.export.convert import export, export_folder
 
-    logging.set_verbosity(logging.ERROR)
-    try:
-        out = files.locate(options.out) if options.out else None
-        if options.format == "folder":
-            notes = files.locate(options.notes).read_text("utf-8") if options.notes else ""
-            how = options.dtype, options.licence, notes
-            path, difference = export_folder(options.workdir, out, *how)
-        else:
-            path, difference = export(options.workdir, options.format, out)
-    except (UserError, OSError, UnicodeDecodeError) as error:
-        return tell(error)
-    except KeyboardInterrupt:
-        print("busjax: stopped; nothing was exported", file=sys.stderr)
-        return 130
-    print(f"{path}: differs from the network by {difference:.1e} at most")
-    return 0
+    out = files.locate(options.out) if options.out else None
+    if options.format != "folder":
+        return export(options.workdir, options.format, out)
+    notes = files.locate(options.notes).read_text("utf-8") if options.notes else ""
+    return export_folder(options.workdir, out, options.dtype, options.licence, notes)
 
 
 if __name__ == "__main__":
