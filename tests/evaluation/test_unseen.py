@@ -55,6 +55,7 @@ def test_scores_by_hand():
     assert scores["auc"] == pytest.approx(3 / 4)  # of four pairs 0.5 < 0.6 is wrong
     assert scores["sensitivity"] == 0.5
     assert scores["specificity"] == 0.5
+    assert scores["auc_lesion"] == pytest.approx(5 / 8)  # 1, 0.5, 0.6, 0.4 against 0.2, 0.8
     assert scores["mask_on_normal"] == 0.5
     assert set(scores) == set(measure.SCORES.values())
     for name, (low, high) in found.intervals.items():
@@ -84,6 +85,7 @@ def test_intervals_are_drawn_by_patient():
 def test_a_set_without_normal_images_has_no_score_of_them():
     scores = measure.measure(ROWS[:4], 0.5).scores
     assert np.isnan(scores["mask_on_normal"])
+    assert np.isnan(scores["auc_lesion"])
     assert np.isfinite(scores["auc"])
     scores = measure.measure(ROWS[:2], 0.5).scores
     assert np.isnan(scores["auc"])

@@ -91,6 +91,7 @@ _NOTES = {
     "sensitivity": "To malignant, at the threshold that was chosen on the network's own validation "
     "images (Youden), or at 0.5 where there are none.",
     "specificity": "For benign, at the same threshold.",
+    "auc_lesion": "A lesion against none, by the probability of normal: 0.5 is chance.",
     "mask_on_normal": "Share of the normal images on which a mask is drawn: lower is better.",
     "kept": "Share of the images of which the network does not say 'I do not know', by thresholds "
     "of its validation images (config.inference.coverage).",

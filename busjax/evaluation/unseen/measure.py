@@ -20,6 +20,7 @@ SCORES = {
     "AUC": "auc",
     "sensitivity": "sensitivity",
     "specificity": "specificity",
+    "AUC of a lesion": "auc_lesion",
     "normal with a mask": "mask_on_normal",
     "ECE": "ece",
     "kept": "kept",
@@ -72,7 +73,8 @@ def measure(rows: Sequence[ImageRow], threshold: float) -> Measured:
 
     'dice_lesions' and 'hausdorff95' are over images with a lesion (the latter where both masks have
     an outline), 'dice_all' over all; 'auc', 'sensitivity' and 'specificity' are of malignant
-    against benign, by `malignancy` and the threshold; 'mask_on_normal' is the share of normal
+    against benign, by `malignancy` and the threshold; 'auc_lesion' is of images with a lesion
+    against normal ones, by the probability of 'normal'; 'mask_on_normal' is the share of normal
     images with a mask; 'ece' is the expected calibration error of the three classes; 'kept' is the
     share of the images of which the network does not say 'I do not know', nan where it cannot, and
     'dice_lesions_kept' the Dice of those among them with a lesion.
@@ -114,6 +116,7 @@ def _scores(
 
     with np.errstate(invalid="ignore"):
         auc = bootstrap.auc(times * lesion, malignant.astype(float), score)
+        auc_lesion = bootstrap.auc(times, lesion.astype(float), 1 - probabilities[:, NORMAL])
     return {
         "dice_lesions": mean(dice, lesion),
         "dice_all": mean(dice, np.ones_like(lesion)),
@@ -121,6 +124,7 @@ def _scores(
         "auc": auc,
         "sensitivity": mean(called.astype(float), malignant),
         "specificity": mean(~called * 1.0, lesion & ~malignant),
+        "auc_lesion": auc_lesion,
         "mask_on_normal": mean(drawn.astype(float), ~lesion),
         "kept": mean(kept.astype(float), np.full(len(rows), all(says))),
         "dice_lesions_kept": mean(dice, lesion & kept),
