@@ -71,10 +71,11 @@ def page(
         unreadable: 'file' and 'reason' of each.
     """
     counts = Counter(entry["class"] for entry in entries)
+    count = "1 image" if len(entries) == 1 else f"{len(entries)} images"
     return render(
         "predictions.html",
-        title=f"busjax: {len(entries)} images",
-        heading=f"{len(entries)} images",
+        title=f"busjax: {count}",
+        heading=count,
         banner=_banner(facts),
         counts=", ".join(f"{counts[name]} {name}" for name in CLASSES),
         n_doubtful=sum(bool(entry["abstain"]) for entry in entries),

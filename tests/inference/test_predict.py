@@ -292,6 +292,7 @@ def test_a_range_is_given_by_a_flag(run_folder, tmp_path):
     words = (tmp_path / "deep.png", f"--out={tmp_path / 'out'}", "--save=none", "--overwrite")
     assert run(run_folder, *words) == predict.UNREADABLE
     assert run(run_folder, *words, "--grey_range=0,4095") == 0
+    assert "<h1>1 image</h1>" in (tmp_path / "out" / "index.html").read_text()
 
 
 def test_views_that_are_compared_are_told(run_folder, inputs, tmp_path):
