@@ -6,9 +6,12 @@ import dataclasses
 
 import numpy as np
 
+from busjax.data.pixels import resize
 from busjax.data.records import Record, RecordSource, training_only
-from busjax.data.records import digests as digests_of
 from busjax.errors import UserError
+
+_SIDE = 32  # pixels of a thumbnail
+_COPY = 0.98  # correlation of two thumbnails from which on one is a copy of the other
 
 
 class ExtendedSource:
@@ -66,20 +69,35 @@ class ExtendedSource:
 
 
 def check_apart(source: RecordSource) -> None:
-    """Decodes all images and checks that none for training alone is one of the others.
+    """Decodes all images and checks that none for training alone shows what another one does.
+
+    Copies of an image, of any size and mirrored, correlate by more than 0.999 as thumbnails; of the
+    1,875 images of BUS-BRA and the 780 of BUSI none does so with another view by more than 0.936.
 
     Raises:
         UserError: such an image.
     """
-    further, digests = training_only(source), digests_of(source)
-    own = {digest: id for id, digest in digests.items() if id not in further}
-    shared = sorted((id, own[digests[id]]) for id in further if digests[id] in own)
-    if shared:
-        id, same = shared[0]
+    further = np.array([id in training_only(source) for id in source.ids])
+    plain = np.stack([_thumbnail(source[index].image) for index in range(len(source))])
+    mirrored = plain.reshape(-1, _SIDE, _SIDE)[:, :, ::-1].reshape(plain.shape)
+    alike = np.maximum(plain[further] @ plain[~further].T, plain[further] @ mirrored[~further].T)
+    copies = np.argwhere(alike >= _COPY)
+    if len(copies):
+        ids = np.array(source.ids)
+        id, same = ids[further][copies[0, 0]], ids[~further][copies[0, 1]]
+        count = len(np.unique(copies[:, 0]))
         raise UserError(
-            f"config.data.extra: '{id}' is the image '{same}' of config.data.dir, which may be "
-            f"tested on ({len(shared)} such images): give other images"
+            f"config.data.extra: '{id}' shows what '{same}' of config.data.dir does, which may be "
+            f"tested on ({count} of its {further.sum()} images are such): give other images"
         )
+
+
+def _thumbnail(image: np.ndarray) -> np.ndarray:
+    """A small image, (_SIDE^2,) float32 of mean 0 and length 1; all 0 for an even one."""
+    small = resize(image, _SIDE, _SIDE).astype(np.float32).ravel()
+    small -= small.mean()
+    length = np.linalg.norm(small)
+    return small / length if length > 0 else small
 
 
 def _sets(source: RecordSource, name: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from etils import epath
+from PIL import Image
 
 from busjax import crossval
 from busjax.config import Config, Data
@@ -116,11 +117,28 @@ def test_a_cross_validation_tests_its_own_images_alone(place, config):
     assert "for training alone, BUSI: 7 images" in (fold / "MODEL_CARD.md").read_text()
 
 
-def test_an_image_to_train_on_that_is_tested_on_is_refused(place, config):
-    own = write_busi(place / "more", 0, (2, 0, 0))  # as in 'own'
-    with pytest.raises(UserError, match=r"'more/benign \(1\)' is the image 'benign \(1\)' of"):
-        opened(place, extra=str(own))
-    folder = epath.Path(place / "refused")
-    folder.mkdir()
-    with pytest.raises(UserError, match="2 such images"):
-        crossval.cross_validate(config.but(data={"extra": str(own)}, cv={"only": "0"}), folder)
+@pytest.mark.parametrize("change", ["same", "larger", "mirrored", "brighter"])
+def test_an_image_to_train_on_that_is_tested_on_is_refused(place, tmp_path, change):
+    write_busi(tmp_path / "more", 7, (3, 2, 2))
+    image = Image.open(place / "own" / "malignant" / "malignant (4).png")
+    copy = {
+        "same": lambda: image,
+        "larger": lambda: image.resize((61, 53)),
+        "mirrored": lambda: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+        "brighter": lambda: image.point(lambda level: level // 2 + 90),
+    }[change]()
+    copy.save(tmp_path / "more" / "benign" / "benign (2).png")
+    mask = tmp_path / "more" / "benign" / "benign (2)_mask.png"
+    Image.open(mask).resize(copy.size).save(mask)
+    told = r"'more/benign \(2\)' shows what 'malignant \(4\)' of .* \(1 of its 7 images are such\)"
+    with pytest.raises(UserError, match=told):
+        opened(place, extra=str(tmp_path / "more"))
+
+
+def test_even_images_are_no_copies_of_each_other(place, tmp_path):
+    write_busi(tmp_path / "more", 7, (3, 2, 2))
+    for name, folder in (("benign (2)", "benign"), ("normal (1)", "normal")):
+        Image.fromarray(np.full((18, 20), 90, np.uint8)).save(
+            tmp_path / "more" / folder / f"{name}.png"
+        )
+    assert len(opened(place, extra=str(tmp_path / "more"))) == 31
