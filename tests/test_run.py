@@ -184,7 +184,14 @@ def test_without_a_test_part_all_others_are_trained_on(tmp_path, config, capsys)
     assert ", 0 test" in told
     assert "no test part: nothing was evaluated" in told
     assert not results.exist(tmp_path)
-    assert results.read_validation(tmp_path)
+    rows = results.read_validation(tmp_path)
+    card = (tmp_path / "MODEL_CARD.md").read_text()
+    assert "there is no test part" in card
+    assert "## Scores on the validation part\n\nThe checkpoint was chosen by these" in card
+    dice = results.summary_from_rows(rows)["dice_average"]
+    assert f"| all | {len(rows)} | {dice:.3f} |" in card
+    assert "test images" not in card
+    assert results.read_validation_summary(tmp_path)["dice_average"] == pytest.approx(dice)
     trained = places.open_network(tmp_path)
     assert trained.fitted is not None
     assert trained.abstention is not None

@@ -18,6 +18,7 @@ from busjax.data.records import RecordSource
 from busjax.data.resized import Resized
 from busjax.errors import UserError
 from busjax.evaluation import calibrate, doubts, external, grid, provenance
+from busjax.evaluation.model_card import write_model_card
 from busjax.models import prediction
 from busjax.models.network import count_parameters
 from busjax.models.prediction import Calibration, Ensemble
@@ -103,14 +104,9 @@ def evaluate(
         **results.summary_from_rows(finished.rows),
         **finished.grids(config),
         "loss": float(tested.outputs["loss"].mean()),
-        **provenance.of(config, trained.trained_on, source),
+        **_facts(config, trained, source, fitted),
         "split": "external" if facts.get("data_dir") else "test",
         **facts,
-        "threshold": float(fitted.threshold),
-        "temperature": float(fitted.temperature),
-        "checkpoint_step": trained.step,
-        "checkpoint_epoch": trained.epoch,
-        "parameters": count_parameters(trained.variables["params"]),
         "seconds": round(time.monotonic() - start, 1),
     }
     if processes.is_first():
@@ -119,19 +115,42 @@ def evaluate(
     return summary
 
 
+def _facts(
+    config: Config, trained: Trained, source: RecordSource, fitted: Calibration
+) -> dict[str, Any]:
+    """Entries of a summary: where its scores come from."""
+    return {
+        **provenance.of(config, trained.trained_on, source),
+        "threshold": float(fitted.threshold),
+        "temperature": float(fitted.temperature),
+        "checkpoint_step": trained.step,
+        "checkpoint_epoch": trained.epoch,
+        "parameters": count_parameters(trained.variables["params"]),
+    }
+
+
 def fit(
     config: Config, workdir: epath.Path, source: RecordSource, validation: tuple[str, ...]
 ) -> None:
     """Keeps what validation images tell of a run that has nothing to be tested on.
 
-    Threshold, temperature and when it says 'I do not know', and validation.csv; see `evaluate`.
+    Threshold, temperature and when it says 'I do not know', validation.csv and the model card; see
+    `evaluate`.
     """
     trained = open_network(workdir, config)
     chosen_by = _reader(config, trained, source, ())(validation)
     fitted = _calibration(config, trained, chosen_by, kept=True)
     _abstention(trained, chosen_by, kept=True)
     if processes.is_first():
-        results.write_validation(workdir, _finish(config, source, chosen_by, fitted).rows)
+        finished = _finish(config, source, chosen_by, fitted)
+        summary = {
+            **results.summary_from_rows(finished.rows),
+            **finished.grids(config),
+            **_facts(config, trained, source, fitted),
+            "split": "validation",
+        }
+        results.write_validation(workdir, finished.rows, summary)
+        write_model_card(workdir)
 
 
 def _reader(

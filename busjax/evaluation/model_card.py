@@ -15,20 +15,25 @@ from busjax.classes import CLASSES
 from busjax.data import splits
 from busjax.evaluation import grid
 from busjax.files import PathLike
-from busjax.runs.finished import Run, read_run
+from busjax.runs import results
+from busjax.runs.finished import Run, read_fitted, read_run
 
 FILE = "MODEL_CARD.md"
 _BY_CLASS = {"images": "n", "Dice": "dice", "IoU": "iou", "sensitivity": "sensitivity",
              "F1": "f1", "AUC": "auc"}  # fmt: skip
 
+_OPTIMISTIC = "The checkpoint was chosen by these images: on others its scores are lower."
+
 
 def write_model_card(workdir: PathLike) -> epath.Path:
     """Writes MODEL_CARD.md into the folder of a finished run and returns its path.
 
+    Of a run without a test part it has the scores of the validation part, and says so.
+
     Raises:
         UserError: a file of the run is missing or broken.
     """
-    run = read_run(workdir)
+    run = read_run(workdir) if results.exist(workdir) else read_fitted(workdir)
     path = epath.Path(workdir) / FILE
     split_file = path.parent / splits.FILE
     split, origin = splits.read(split_file), splits.provenance(split_file)
@@ -82,8 +87,12 @@ def _data(run: Run, split: splits.Split, origin: dict[str, Any]) -> str:
         f"* curation: {curation}; groups: {groups or 'as the curation or the set tells'}\n"
         f"* split by group and class, seed {config['data.split_seed']}: {parts}\n"
         f"* SHA-256 of the split: `{splits.digest(split)}`\n"
-        "* the checkpoint was chosen on the validation part; the test part was used for the scores "
-        "below only"
+        + (
+            "* the checkpoint was chosen on the validation part; there is no test part"
+            if run.is_untested
+            else "* the checkpoint was chosen on the validation part; the test part was used for "
+            "the scores below only"
+        )
     )
 
 
@@ -97,19 +106,23 @@ def _scores(run: Run) -> str:
     ]
     total = ("n_images", "dice_average", "iou_average", "balanced_accuracy", "f1_weighted")
     overall = " | ".join(_number(run.scores[score]) for score in (*total, "auc_macro"))
+    title, table = "## Scores on the test part", "images.csv"
+    if run.is_untested:
+        title, table = f"## Scores on the validation part\n\n{_OPTIMISTIC}", results.VALIDATION
     return (
-        "## Scores on the test part\n\n"
+        f"{title}\n\n"
         + "\n".join([head, *rows, f"| all | {overall} |"])
         + f"\n\nAccuracy {_number(run.scores['accuracy'])}. Of all: Dice and IoU are means over "
         "images, sensitivity is balanced accuracy, F1 is weighted by class, AUC is the mean of the "
         "classes. Masks are compared in the pixels of "
         f"{grid.of_results(run.facts, run.config)}. "
-        "Of each image: `evaluation/images.csv`."
+        f"Of each image: `evaluation/{table}`."
     )
 
 
 def _weaknesses(run: Run) -> str:
     normal, malignant = run.rows_of("normal"), run.rows_of("malignant")
+    part = "validation" if run.is_untested else "test"
     folders = (run.config["data.dir"], run.config.get("data.extra", ""))
     sets = sum(len(files.several(folder)) for folder in folders if folder)
     weaknesses = [
@@ -127,11 +140,11 @@ def _weaknesses(run: Run) -> str:
     ]
     if normal:
         marked = sum(row.tp + row.fp > 0 for row in normal)
-        weaknesses.append(f"of {len(normal)} normal test images {marked} got a mask")
+        weaknesses.append(f"of {len(normal)} normal {part} images {marked} got a mask")
     if malignant:
         missed = sum(row.predicted != "malignant" for row in malignant)
         weaknesses.append(
-            f"of {len(malignant)} malignant test images {missed} were called otherwise"
+            f"of {len(malignant)} malignant {part} images {missed} were called otherwise"
         )
     known = run.config["data.groups"] or run.config["data.curation"] != "none"
     if not run.is_phantom and run.config["data.source"] != "tfds" and not known:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
 from etils import epath
 
 from busjax.config import Config
@@ -22,7 +23,7 @@ class Run:
     Attributes:
         config: every field by its dotted name, e.g. 'model.name'.
         history: one entry an epoch, in order; empty when there is no history.jsonl.
-        rows: one an image of the test set, at least one.
+        rows: one an image of the test set, at least one; of `read_fitted` of the validation set.
         scores: `summarise` of the rows.
         facts: the rest of summary.json: source, description, checkpoint_step, ...
         pictures: of the same images as the rows.
@@ -57,6 +58,11 @@ class Run:
             for name, value in self.config.items()
             if name not in defaults or defaults[name] != value
         }
+
+    @property
+    def is_untested(self) -> bool:
+        """Whether its rows are the images that its checkpoint was chosen by."""
+        return self.facts.get("split") == "validation"
 
     @property
     def is_external(self) -> bool:
@@ -95,4 +101,23 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
         pictures=pictures,
+    )
+
+
+def read_fitted(directory: PathLike) -> Run:
+    """A run that has no test part, by the images that its checkpoint was chosen by; no pictures.
+
+    Raises:
+        UserError: as `read_run`.
+    """
+    folder = epath.Path(directory)
+    rows, summary = results.read_validation(folder), results.read_validation_summary(folder)
+    scores = results.summary_from_rows(rows)
+    return Run(
+        config=configuration.as_saved(folder),
+        history=history.read(folder),
+        rows=rows,
+        scores=scores,
+        facts={name: value for name, value in summary.items() if name not in scores},
+        pictures=Predictions(*(np.empty((0, 1, 1), kind) for kind in ("U1", "u1", bool, "u1"))),
     )

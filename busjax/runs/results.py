@@ -33,6 +33,7 @@ from busjax.runs.rows import ImageRow, from_csv, to_csv
 
 FOLDER = "evaluation"
 VALIDATION = "validation.csv"
+_SUMMARY, _OF_VALIDATION = "summary.json", "validation.json"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,21 +138,28 @@ def write(
     target = epath.Path(directory) / folder
     target.mkdir(parents=True, exist_ok=True)
     # Away first and back last: an interrupted evaluation has no summary, rather than an old one.
-    (target / "summary.json").unlink(missing_ok=True)
+    (target / _SUMMARY).unlink(missing_ok=True)
     files.replace(target / "predictions.npz", _npz(images))
     files.replace(target / "images.csv", to_csv(rows).encode())
     (target / VALIDATION).unlink(missing_ok=True)
     if validation:
         files.replace(target / VALIDATION, to_csv(validation).encode())
-    finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
-    files.replace(target / "summary.json", (json.dumps(finite, indent=2) + "\n").encode())
+    _write_summary(target / _SUMMARY, summary)
 
 
-def write_validation(directory: PathLike, rows: Sequence[ImageRow]) -> None:
-    """Writes validation.csv alone, of a run that has nothing to be tested on."""
+def write_validation(
+    directory: PathLike, rows: Sequence[ImageRow], summary: dict[str, Any]
+) -> None:
+    """Writes validation.csv and validation.json, of a run that has nothing to be tested on."""
     target = epath.Path(directory) / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     files.replace(target / VALIDATION, to_csv(rows).encode())
+    _write_summary(target / _OF_VALIDATION, summary)
+
+
+def _write_summary(path: epath.Path, summary: dict[str, Any]) -> None:
+    finite = {key: None if _is_nan(value) else value for key, value in summary.items()}
+    files.replace(path, (json.dumps(finite, indent=2) + "\n").encode())
 
 
 def report_path(directory: PathLike, folder: str = FOLDER) -> epath.Path:
@@ -161,7 +169,7 @@ def report_path(directory: PathLike, folder: str = FOLDER) -> epath.Path:
 
 def exist(directory: PathLike, folder: str = FOLDER) -> bool:
     """Whether an evaluation was finished there."""
-    return (epath.Path(directory) / folder / "summary.json").exists()
+    return (epath.Path(directory) / folder / _SUMMARY).exists()
 
 
 def read_rows(directory: PathLike, folder: str = FOLDER) -> list[ImageRow]:
@@ -184,7 +192,15 @@ def _read_table(path: epath.Path) -> list[ImageRow]:
 
 def read_summary(directory: PathLike, folder: str = FOLDER) -> dict[str, Any]:
     """The entries of summary.json, null as nan; raises UserError when missing or broken."""
-    path = _existing(directory, folder, "summary.json")
+    return _read_summary(_existing(directory, folder, _SUMMARY))
+
+
+def read_validation_summary(directory: PathLike) -> dict[str, Any]:
+    """The entries of validation.json, as `read_summary`."""
+    return _read_summary(_existing(directory, FOLDER, _OF_VALIDATION))
+
+
+def _read_summary(path: epath.Path) -> dict[str, Any]:
     try:
         entries = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
