@@ -44,4 +44,4 @@ run() {
 run python -m busjax.main --config=pooled --config.data.dir="$busi,$busbra" \
   --config.data.curation="$curation" --config.data.groups="$groups" --workdir="$workdir" "$@"
 run python -m busjax export --workdir="$workdir" --format=folder --dtype=float16 \
-  --licence="CC BY 4.0, for research" --notes="$notes" --out="$out"
+  --licence="CC BY 4.0, for research; see the model card" --notes="$notes" --out="$out"

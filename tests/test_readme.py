@@ -29,7 +29,7 @@ LAUNCHES = [command for command in COMMANDS if re.match(r"(sbatch|launch/\w+\.sh
 def test_there_are_such_commands():
     assert len(RUNS) >= 4
     assert {Path(shlex.split(command)[0]).name for command in LAUNCHES} == {
-        "sbatch", "tpu_vm.sh", "gke.sh",
+        "sbatch", "tpu_vm.sh", "gke.sh", "packaged.sh",
     }  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_launchers_take_what_is_promised(command):
         words = ["bash", words[0], "--dry_run", *words[1:]]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "configs/unetpp.py" in done.stdout
+    assert ("--config=pooled" if "packaged" in command else "configs/unetpp.py") in done.stdout
 
 
 def test_links_lead_somewhere():
