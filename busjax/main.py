@@ -188,7 +188,7 @@ def _run_mode(config: Config, options: Namespace) -> None:
     default = f"{config.name}_crossval" if options.mode == "crossval" else config.name
     workdir = files.locate(options.workdir or f"runs/{default}")
     if options.mode == "evaluate" and options.workdir in packaged.names():
-        workdir = files.locate(f"runs/{options.workdir}")
+        workdir = files.locate(f"runs/packaged_{options.workdir}")
         packaged.unpack(options.workdir, Path(workdir))
     if options.mode == "evaluate":
         results_in = f"evaluation_{options.evaluation}" if options.evaluation else "evaluation"

@@ -16,7 +16,7 @@ from busjax.data import records, sources, splits
 from busjax.data.records import RecordSource
 from busjax.data.splits import Split
 from busjax.errors import UserError
-from busjax.evaluation import external
+from busjax.evaluation import external, scores
 from busjax.evaluation.evaluate import evaluate, fit
 from busjax.evaluation.model_card import write_model_card
 from busjax.networks import portable
@@ -45,6 +45,11 @@ def train_and_evaluate(
         lock.Held: another run works in the folder.
         UserError: data, configuration and folder do not fit together.
     """
+    if portable.exists(workdir):
+        raise UserError(
+            f"{workdir} holds a network that was handed over, which is not trained on: choose "
+            "another folder with --workdir"
+        )
     with files.written(workdir), lock.held(workdir, config.train.lock_timeout):
         source, split = _prepare(config, workdir, FREE, given)
         monitor.check(config.train.monitor, labels_of(source, split.validation))
@@ -122,7 +127,7 @@ def _evaluate_external(config: Config, workdir: epath.Path, results_in: str) -> 
         summary = evaluate(config, workdir, source, tuple(source.ids), folder, facts)
         report = _write_report(workdir, folder) if processes.is_first() else None
     if report:
-        print(_summary_lines(summary))
+        print(scores.lines(summary))
         if seen := facts["images_seen_in_training"]:
             print(f"CAUTION: {seen} of these images are among those it was trained on")
         print(f"report: {report}", flush=True)
@@ -257,7 +262,7 @@ def _evaluate_and_report(
     if results_in == results.FOLDER:
         write_model_card(workdir)
     report = _write_report(workdir, results_in)  # last: it links to all other files
-    print(_summary_lines(summary))
+    print(scores.lines(summary))
     print(f"report: {report}", flush=True)
     return summary
 
@@ -267,26 +272,6 @@ def _write_report(workdir: epath.Path, results_in: str) -> epath.Path:
     from busjax.evaluation.report.run_page import write_report
 
     return write_report(workdir, results_in)
-
-
-def _summary_lines(summary: dict[str, Any]) -> str:
-    scores = "  ".join(
-        f"{title} {summary[key]:.3f}"
-        for title, key in (
-            ("Dice", "dice_average"),
-            ("benign", "dice_benign"),
-            ("malignant", "dice_malignant"),
-            ("normal", "dice_normal"),
-            ("| accuracy", "accuracy"),
-            ("F1", "f1_weighted"),
-            ("AUC", "auc_macro"),
-        )
-    )
-    what = "test split" if summary["split"] == "test" else "external test"
-    return (
-        f"{what} of {summary['source']}, {summary['n_images']} images, "
-        f"checkpoint of epoch {summary['checkpoint_epoch']}:\n  {scores}"
-    )
 
 
 def labels_of(source: RecordSource, ids: tuple[str, ...]) -> np.ndarray:

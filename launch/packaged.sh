@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the network that comes with the package again: trains it on BUSI and BUS-BRA together, and
-# writes it as a folder to hand over. Two CPU cores take an hour; a run that was stopped goes on.
+# writes it as a folder to hand over. Two CPU cores take 25 to 60 minutes; a run that was stopped
+# goes on.
 #
 #   launch/packaged.sh --busi=FOLDER --busbra=FOLDER --curation=FILE --groups=FILE --out=FOLDER [-- FLAGS...]
 #
@@ -28,6 +29,7 @@ while [ $# -gt 0 ]; do
     --out=*) out="${1#*=}" ;;
     --workdir=*) workdir="${1#*=}" ;;
     --dry_run) dry_run=1 ;;
+    --help | -h) sed -n '2,/^set -/{s/^# \{0,1\}//;/^set -/!p;}' "$0"; exit 0 ;;
     --) shift; break ;;
     *) fail "unknown option '$1': see the head of $0" ;;
   esac

@@ -34,7 +34,7 @@ def _run(tmp_path, *arguments, **environment):
         ([CONFIG, "--config.model.width=wide"], "wide"),
         ([CONFIG, "--config.train.epochs=1.5"], "1.5"),
         (["--config=configs/nothing.py"], "nothing.py is no file: give a file or one of gated"),
-        (["--config", "nothing"], "'nothing' is no variant: choose among gated_unet, unet,"),
+        (["--config", "nothing"], "'nothing' is no variant: choose among gated_unet, pooled,"),
         ([CONFIG, "--mode=tain"], "tain"),
         ([CONFIG, "--colour=red"], "colour"),
         ([CONFIG, "extra"], "extra"),

@@ -48,7 +48,7 @@ def open_source(data: Data, cwd: PathLike) -> RecordSource:
         own = open_source(data.but(extra=""), cwd)
         further = data.but(dir=data.extra, extra="", source="auto", curation="none", groups="")
         name = files.locate(data.dir, cwd).name if data.dir else own.name
-        added = files.locate(data.extra, cwd).name, open_source(further, cwd)
+        added = files.locate(data.extra, cwd).name, _open_extra(further, cwd)
         source = ExtendedSource((name, own), added)
         check_apart(source)
         return source
@@ -140,6 +140,13 @@ def _open_table(data: Data, cwd: PathLike) -> RecordSource:
     )
 
 
+def _open_extra(data: Data, cwd: PathLike) -> RecordSource:
+    try:
+        return open_source(data, cwd)
+    except UserError as error:
+        raise UserError(str(error).replace("config.data.dir", "config.data.extra")) from error
+
+
 def _open_several(data: Data, directories: Sequence[str], cwd: PathLike) -> RecordSource:
     sources: list[tuple[str, RecordSource]] = []
     seen: dict[str, str] = {}
@@ -147,6 +154,8 @@ def _open_several(data: Data, directories: Sequence[str], cwd: PathLike) -> Reco
         if not part.strip():
             raise UserError(f"config.data.dir='{data.dir}' has an empty part")
         directory = files.locate(part.strip(), cwd)
+        if not directory.exists():
+            raise UserError(f"config.data.dir: '{directory}' does not exist")
         same = str(directory) if files.is_remote(directory) else os.path.realpath(directory)
         if (first := seen.setdefault(same, part)) != part:
             raise UserError(

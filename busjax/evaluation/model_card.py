@@ -59,12 +59,21 @@ def _head(run: Run) -> str:
     )
     size, parameters = config["data.image_size"], run.facts.get("parameters")
     count = f", {parameters:,} parameters" if parameters else ""
+    refined = run.facts.get("refine", config["model.refine"])
     return (
         f"{title}{warning}\n\nOne network that draws the tumour and calls the image "
-        f"{', '.join(CLASSES[:-1])} or {CLASSES[-1]}: {config['model.name']}, width "
-        f"{config['model.width']}, depth {config['model.depth']}{count}; images of {size} x {size} "
-        f"pixels; refinement '{run.facts.get('refine', config['model.refine'])}'."
+        f"{', '.join(CLASSES[:-1])} or {CLASSES[-1]}: {config['model.name']}, "
+        f"{_parts(config)}{count}; images of {size} x {size} pixels; refinement '{refined}'."
     )
+
+
+def _parts(config: dict[str, Any]) -> str:
+    """Its encoder, and the sizes that are its own."""
+    encoder, width = config.get("model.encoder", "conv"), f"width {config['model.width']}"
+    if encoder == "conv":
+        return f"{width}, depth {config['model.depth']}"
+    weights = config.get("model.encoder_weights")
+    return f"encoder {encoder}{f' ({weights} weights at the start)' if weights else ''}, {width}"
 
 
 def _use(run: Run) -> str:

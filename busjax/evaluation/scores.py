@@ -106,6 +106,19 @@ def summarise(study: Study) -> dict[str, Any]:
     return _without_nan(summary)
 
 
+def lines(summary: dict[str, Any]) -> str:
+    """The main scores of a run for a terminal, by its summary.json."""
+    scores = "  ".join(
+        f"{'| ' * (title == 'accuracy')}{title} {summary[key]:.3f}"
+        for title, key in _COLUMNS.items()
+    )
+    what = "test split" if summary["split"] == "test" else "external test"
+    return (
+        f"{what} of {summary['source']}, {summary['n_images']} images, "
+        f"checkpoint of epoch {summary['checkpoint_epoch']}:\n  {scores}"
+    )
+
+
 def table(study: Study, summary: dict[str, Any]) -> str:
     """The main scores of `summarise` for a terminal."""
     lines = [f"{study.name}, {study.protocol}, {summary['description']}"]

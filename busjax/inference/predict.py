@@ -97,7 +97,10 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
             f"--{name}", help=f"{MEANINGS[field]} [the run's config.{field}]", **kind
         )
     parser.add_argument("--overwrite", action="store_true", help="write into a folder with files")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if not all(given.strip() for given in options.images):
+        parser.error("an image has no name: give files or folders ('.' is the folder you are in)")
+    return options
 
 
 def _saved(text: str) -> tuple[str, ...]:

@@ -67,7 +67,7 @@ def write(
             "file": WEIGHTS,
             "dtype": dtype,
             "sha256": hashlib.sha256(weights).hexdigest(),
-            "digest": trained.digest,
+            "digest": tensors.digest(tensors.from_bytes(weights)),  # as they are read back
         },
         "step": trained.step,
         "epoch": trained.epoch,

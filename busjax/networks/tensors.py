@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,11 @@ def to_bytes(variables: Any, dtype: str = "float32") -> bytes:
     """
     tensors = {name: _stored(np.asarray(x), dtype) for name, x in _flat(variables).items()}
     return save(tensors, metadata={"format": "busjax"})
+
+
+def digest(variables: Any) -> str:
+    """SHA-256 of the tensors as `to_bytes` writes them in float32: 64 hexadecimal digits."""
+    return hashlib.sha256(to_bytes(variables)).hexdigest()
 
 
 def from_bytes(content: bytes) -> Any:

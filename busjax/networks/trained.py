@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 from typing import Any
 
 from etils import epath
@@ -70,5 +69,5 @@ class Trained:
 
     @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the weights as `tensors.to_bytes` writes them in float32."""
-        return hashlib.sha256(tensors.to_bytes(self.variables)).hexdigest()
+        """SHA-256 of the weights, see `tensors.digest`."""
+        return tensors.digest(self.variables)

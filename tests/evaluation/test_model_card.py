@@ -86,6 +86,13 @@ def test_says_of_how_many_sets_it_knows_patients(card):
     assert "patients of 3 data sets only" in card(dir="/some/BUSI,/some/BUSBRA", extra="/third")
 
 
+def test_names_the_encoder(card):
+    assert "width 4, depth 2" in card(**{"model.width": 4, "model.depth": 2})
+    text = card(**{"model.encoder": "efficientnet_lite0", "model.encoder_weights": "imagenet"})
+    assert "encoder efficientnet_lite0 (imagenet weights at the start), width" in text
+    assert "depth" not in text
+
+
 def test_says_whether_probabilities_are_calibrated(card):
     assert "are not calibrated" in card()
     text = card(**{"inference.temperature": "validation"})

@@ -9,6 +9,7 @@ import pytest
 from etils import epath
 
 from busjax.config import Config
+from busjax.data import splits
 from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
 from busjax.evaluation.unseen import measure, tested, unseen_page
@@ -177,6 +178,26 @@ def test_mistakes_are_told_in_a_line(place, tmp_path, capsys, network, folder, m
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+def test_a_set_that_was_seen_whole_is_left_out_and_the_others_are_tested(place, tmp_path, capsys):
+    for id in splits.read(epath.Path(place / "run" / splits.FILE)).train:
+        for kind in ("", "_mask"):
+            name = f"{id.partition(' ')[0]}/{id}{kind}.png"
+            (tmp_path / "seen" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(place / "busi" / name, tmp_path / "seen" / name)
+    words = [
+        f"--network={place / 'run'}",
+        f"--out={tmp_path / 'out'}",
+        f"--dir={tmp_path / 'seen'}",
+    ]
+    assert main(words) == 1
+    assert "busjax: nothing is left to test on" in capsys.readouterr().err
+    assert main([*words, f"--dir={place / 'busbra'}"]) == 0
+    assert "left out: " in (told := capsys.readouterr().out)
+    assert "run has seen all" in told
+    with open(tmp_path / "out/unseen.csv") as file:
+        assert {line["tested on"] for line in csv.DictReader(file)} == {"busbra"}
 
 
 def test_two_of_one_name_are_refused():

@@ -124,10 +124,19 @@ def test_half_precision_is_half_the_size(run_folder, handed, tmp_path, capsys, i
     whole, half = ((path / "model.safetensors").stat().length for path in (handed, epath.Path(out)))
     assert half < 0.75 * whole  # of a small network, with many norms
     assert json.loads((out / "model.json").read_text())["licence"] == "CC BY 4.0"
+    told = json.loads((out / "model.json").read_text())
+    assert told["weights"]["digest"] == places.open_network(out).digest
+    again = tmp_path / "again"
+    assert export([f"--network={out}", "--format=folder", f"--out={again}"]) == 0
+    assert json.loads((again / "model.json").read_text())["licence"] == "CC BY 4.0"
+    capsys.readouterr()
     card = (run_folder / "MODEL_CARD.md").read_text("utf-8")
     assert (out / "MODEL_CARD.md").read_text("utf-8") == f"{card}\n## Licences\n\nÜbung\n"
     assert export([*words, f"--notes={tmp_path / 'gone.md'}"]) == 1
     assert "gone.md" in capsys.readouterr().err
+    notes.write_bytes("Größe".encode("latin-1"))
+    assert export([*words, f"--notes={notes}"]) == 1
+    assert f"--notes={notes} is no text in UTF-8" in capsys.readouterr().err
     trained = places.open_network(out)
     exact = places.open_network(run_folder)
     for one, other in zip(*map(jax.tree.leaves, (trained.variables, exact.variables)), strict=True):
@@ -195,8 +204,32 @@ def test_where_a_network_is_looked_for(handed, tmp_path, monkeypatch):
         places.find("./small")
     with pytest.raises(UserError, match="give a folder by --out"):
         convert("small", "stablehlo")
-    packaged.unpack("small", tmp_path / "unpacked")
+    for _ in range(2):
+        packaged.unpack("small", tmp_path / "unpacked")
     assert places.open_network(tmp_path / "unpacked").digest == places.open_network("small").digest
+
+
+def test_a_packaged_network_takes_the_place_of_nothing(handed, run_folder, tmp_path, monkeypatch):
+    monkeypatch.setattr(packaged, "FOLDER", tmp_path / "packages")
+    shutil.copytree(handed, tmp_path / "packages" / "small")
+    mine = tmp_path / "mine"
+    shutil.copytree(run_folder, mine)
+    before = {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="mine holds something else than the packaged network"):
+        packaged.unpack("small", mine)
+    assert {path: path.read_bytes() for path in mine.rglob("*") if path.is_file()} == before
+    packaged.unpack("small", tmp_path / "there")
+    told = json.loads((tmp_path / "there" / "model.json").read_text())
+    (tmp_path / "there" / "model.json").write_text(json.dumps({**told, "epoch": 0}))
+    with pytest.raises(UserError, match="there holds something else"):
+        packaged.unpack("small", tmp_path / "there")
+
+
+def test_no_run_goes_on_in_the_folder_of_a_handed_over_network(copy):
+    before = sorted(path.name for path in copy.iterdir())
+    with pytest.raises(UserError, match="holds a network that was handed over"):
+        run.train_and_evaluate(places.settings(copy), copy)
+    assert sorted(path.name for path in copy.iterdir()) == before
 
 
 def test_another_network_is_refused(run_folder, handed):

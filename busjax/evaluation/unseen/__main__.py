@@ -9,6 +9,7 @@ evaluation_unseen_SET; the same command goes on where it was stopped.
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
 from pathlib import Path
 
@@ -37,6 +38,7 @@ def _test(options: argparse.Namespace) -> None:
     from busjax import compilation
     from busjax.evaluation.unseen import tested, unseen_page
     from busjax.evaluation.unseen.matrix import matrices, to_csv
+    from busjax.networks import places
 
     logging.set_verbosity(logging.ERROR)  # Orbax tells of every step it takes
     compilation.keep()
@@ -44,8 +46,16 @@ def _test(options: argparse.Namespace) -> None:
     out = files.locate(options.out)
     out.mkdir(parents=True, exist_ok=True)
     networks = [_writable(place, Path(out)) for place in options.network]
-    every = [tested.of(network, folder) for network in networks for folder in directories]
-    _check_names([(one.network, one.tested) for one in every])
+    names = [places.find(network).name for network in networks]
+    _check_names(list(itertools.product(names, [folder.name for folder in directories])))
+    every = []
+    for network, folder in itertools.product(networks, directories):
+        try:
+            every.append(tested.of(network, folder))
+        except tested.AllSeen as error:
+            print(f"left out: {error}")
+    if not every:
+        raise UserError("nothing is left to test on: give sets that the networks have not seen")
     files.replace(out / "unseen.csv", to_csv(every).encode())
     files.replace(out / "index.html", unseen_page.page(every))
     for line in filter(None, map(unseen_page.said, every)):

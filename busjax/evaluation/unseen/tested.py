@@ -21,6 +21,10 @@ from busjax.runs import results
 from busjax.runs.rows import ImageRow
 
 
+class AllSeen(UserError):
+    """A network was trained or chosen on all images of a set."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Tested:
     """A network on the images of a set that it has not seen.
@@ -57,7 +61,8 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
         directory: a folder of images, known by its layout.
 
     Raises:
-        UserError: there is no network; the folder is no set; all of it was seen.
+        AllSeen: the network was trained or chosen on all of it.
+        UserError: there is no network; the folder is no set.
     """
     workdir = find(place)
     asked = settings(place).but(data={"source": "auto", "dir": os.fspath(directory)})
@@ -67,7 +72,7 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
     digests = records.digests(source)
     ids = tuple(id for id in source.ids if digests[id] not in known.seen)
     if not ids:
-        raise UserError(f"{workdir} has seen all {len(source)} images of {directory}")
+        raise AllSeen(f"{workdir} has seen all {len(source)} images of {directory}")
     folder = _evaluated(config, workdir, source, ids, digests, directory)
     rows = results.read_rows(workdir, folder)
     scanners = getattr(source, "scanners", None) or ("",) * len(source)

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.set_verbosity(logging.ERROR)
     try:
         path, difference = _export(options)
-    except (UserError, OSError, UnicodeDecodeError) as error:
+    except (UserError, OSError) as error:
         return tell(error)
     except KeyboardInterrupt:
         print("busjax: stopped; nothing was exported", file=sys.stderr)
@@ -62,7 +62,10 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="of the weights of a folder; float16: half the size [float32]",
     )  # fmt: skip
     parser.add_argument(
-        "--licence", default="", metavar="TEXT", help="of the weights of a folder [not stated]"
+        "--licence",
+        default="",
+        metavar="TEXT",
+        help="of the weights of a folder [as it was handed over, else not stated]",
     )
     parser.add_argument(
         "--notes", default="", metavar="FILE",
@@ -84,8 +87,15 @@ def _export(options: argparse.Namespace) -> tuple[epath.Path, float]:
     out = files.locate(options.out) if options.out else None
     if options.format != "folder":
         return export(options.workdir, options.format, out)
-    notes = files.locate(options.notes).read_text("utf-8") if options.notes else ""
+    notes = _text(files.locate(options.notes)) if options.notes else ""
     return export_folder(options.workdir, out, options.dtype, options.licence, notes)
+
+
+def _text(path: epath.Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"--notes={path} is no text in UTF-8: {error}") from error
 
 
 if __name__ == "__main__":

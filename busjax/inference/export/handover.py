@@ -43,7 +43,7 @@ def hand_over(
         out: the folder.
         images: (n, S, S, 1) float32 in [0, 1], to compare on.
         dtype: in which the weights are stored.
-        licence: of the weights, in words; '' not stated.
+        licence: of the weights, in words; '': as it was handed over, else not stated.
         notes: Markdown that is added to the model card.
 
     Raises:
@@ -55,7 +55,7 @@ def hand_over(
     if out.resolve() == trained.place.resolve():
         raise UserError(f"--out={out} is the network itself: give another folder")
     about = {
-        "licence": licence or None,
+        "licence": licence or _licence(trained.place),
         "scores": _scores(trained.place),
         "malignancy_threshold": tested.frozen(trained.place),
         "busjax": metadata.version("busjax"),
@@ -65,6 +65,11 @@ def hand_over(
     card = f"{_card(trained).rstrip()}\n\n{notes.strip()}\n" if notes else _card(trained)
     portable.write(out, trained, about, card, dtype)
     return _difference(trained, portable.read(out), images[:_PER_BATCH])
+
+
+def _licence(place: epath.Path) -> str | None:
+    """That of a network that was handed over before."""
+    return portable.content(place).get("licence") if portable.exists(place) else None
 
 
 def _scores(place: epath.Path) -> dict[str, Any] | None:

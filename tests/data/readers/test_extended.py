@@ -84,6 +84,20 @@ def test_sets_that_are_split_are_told_apart_still(place):
     assert set(records.sets(source).values()) == {"own", "third"}
 
 
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ("other,other", "config.data.extra names two folders 'other'"),
+        ("other,", "config.data.extra='other,' has an empty part"),
+        ("other,gone", "config.data.extra: '.*gone' does not exist"),
+        ("gone", "gone' does not exist"),
+    ],
+)
+def test_what_is_wrong_with_them_is_told(place, extra, message):
+    with pytest.raises(UserError, match=message):
+        opened(place, extra=extra)
+
+
 def test_a_folder_of_the_same_name_is_refused(place):
     with pytest.raises(UserError, match=r"config.data.extra names a folder 'own' as"):
         opened(place, extra="copy/own")

@@ -105,7 +105,7 @@ def test_a_list_is_for_the_busi_folder(place):
     [
         ({"dir": "one,one"}, "two folders 'one'"),
         ({"dir": "one,"}, "has an empty part"),
-        ({"dir": "one,gone"}, "the table '.*gone/images.csv' cannot be read"),
+        ({"dir": "one,gone"}, "config.data.dir: '.*gone' does not exist"),
         ({"dir": "one,two", "source": "busi"}, "two' is no BUSI folder"),
     ],
 )
