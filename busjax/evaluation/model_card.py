@@ -125,7 +125,7 @@ def _scores(run: Run) -> str:
         "images, sensitivity is balanced accuracy, F1 is weighted by class, AUC is the mean of the "
         "classes. Masks are compared in the pixels of "
         f"{grid.of_results(run.facts, run.config)}. "
-        f"Of each image: `evaluation/{table}`."
+        f"Of each image: `evaluation/{table}` of the run."
     )
 
 
@@ -173,7 +173,7 @@ def _origin(run: Run) -> str:
         f"* evaluated {facts.get('date')}, commit {facts.get('commit') or 'unknown'}, on "
         f"{facts.get('device')}, activations {facts.get('dtype')}\n"
         f"* {facts.get('versions') or 'jax ' + str(facts.get('jax'))}\n"
-        "* every setting: `config.json`"
+        "* every setting: `config.json` of the run, `model.json` where it was handed over"
     )
 
 

@@ -18,8 +18,9 @@ from busjax.errors import UserError, in_one_line
 
 DICOM = (".dcm", ".dicom", ".ima")
 # What Pillow reads as well, and what a clinic may take for an image: it is then named.
+_READ = (".webp", ".gif", ".jp2")
 _OTHERS = (
-    *(".webp", ".gif", ".jp2", ".j2k", ".jpx", ".jfif", ".jpe", ".pgm", ".ppm", ".pbm", ".pnm"),
+    *(*_READ, ".j2k", ".jpx", ".jfif", ".jpe", ".pgm", ".ppm", ".pbm", ".pnm"),
     *(".tga", ".avif", ".heic", ".heif", ".npy", ".nii"),
 )
 SUFFIXES = (*pictures.SUFFIXES, *DICOM, *_OTHERS)
@@ -36,6 +37,8 @@ _FIRST = tuple(
 )
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"GIF8")  # how files of Pillow begin
 _MASK = re.compile(r"(.+)_mask(_\d+)*")  # an annotation, as BUSI names it
+# Folders of annotations, and of the images beside them, as published sets name them.
+_ANNOTATIONS, _IMAGES = ("mask", "masks", "gt"), ("image", "images", "original")
 _FRAME = re.compile(r"(.+)_frame_\d{4,}")  # as the results of a frame are named
 _LONGEST = 180  # bytes of a name, to which results add their own
 
@@ -71,10 +74,10 @@ def is_dicom(content: bytes) -> bool:
 def collect(paths: Sequence[epath.Path], without: epath.Path | None = None) -> Inputs:
     """Finds the images: files as they are given, and all that lie in folders, at any depth.
 
-    BUSI's annotations ('... _mask.png' beside its image), hidden files, recycle bins and thumbnails
-    are no images. DICOM is known by its content. What lies in `without`, earlier results, is left
-    out. A folder is looked into once, whatever links lead to it, and so is a file that is given
-    twice.
+    Annotations ('... _mask.png' beside its image, a folder 'Masks' beside 'Images'), hidden files,
+    recycle bins and thumbnails are no images. DICOM is known by its content. What lies in
+    `without`, earlier results, is left out. A folder is looked into once, whatever links lead to
+    it, and so is a file that is given twice.
 
     Raises:
         UserError: nothing there, or no image.
@@ -90,7 +93,7 @@ def collect(paths: Sequence[epath.Path], without: epath.Path | None = None) -> I
     if not search.found and not search.unreadable:
         raise UserError(
             f"no image in {', '.join(files.shown(path) for path in paths)}: expected "
-            f"{', '.join((*pictures.SUFFIXES, *DICOM))} or DICOM of any name"
+            f"{', '.join((*pictures.SUFFIXES, *_READ, *DICOM))} or DICOM of any name"
         )
     return Inputs(_named(search.found), search.unreadable)
 
@@ -122,8 +125,10 @@ class _Search:
         for path in entries:
             if path not in folders and _is_image(path, stems):
                 self.add(path, f"{name}{path.name}")
+        beside_images = any(path.name.lower() in _IMAGES for path in folders)
         for path in sorted(folders):
-            if not files.is_of_system(path.name):
+            is_annotation = beside_images and path.name.lower() in _ANNOTATIONS
+            if not is_annotation and not files.is_of_system(path.name):
                 self.folder(path, f"{name}{path.name}/")
 
     def _is_new(self, key: str) -> bool:

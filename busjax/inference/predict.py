@@ -1,9 +1,10 @@
 """Reads images with a trained network. Research only: no medical device.
 
-    busjax predict --workdir=RUN IMAGE_OR_FOLDER... --out=DIR
+    busjax predict IMAGE_OR_FOLDER... --out=DIR [--network=NETWORK]
 
-Leaves masks (PNG, 0 and 255), overlays, predictions.json and a page, index.html, in DIR; past 200
-images further pages. Exit code 3: some files could not be read; they are named.
+Without a network it takes the one that comes with busjax. Leaves masks (PNG, 0 and 255), overlays,
+predictions.json and a page, index.html, in DIR; past 200 images further pages. Exit code 3: some
+files could not be read; they are named.
 """
 
 from __future__ import annotations

@@ -18,6 +18,8 @@ def find(place: PathLike) -> epath.Path:
     Raises:
         UserError: there is no network.
     """
+    if not str(place):
+        raise UserError("a network has no name: give a folder, or the name of a packaged one")
     if str(place) in packaged.names():
         return epath.Path(packaged.FOLDER / str(place))
     folder = locate(place)

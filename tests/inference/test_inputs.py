@@ -96,6 +96,15 @@ def test_waste_and_thumbnails_are_no_images(tmp_path, folder):
     assert names(tmp_path / folder) == ["thumb"]  # asked for
 
 
+def test_folders_of_annotations_beside_folders_of_images(tmp_path):
+    for name in ("set/Images/1.png", "set/Masks/1.png", "other/original/2.png", "other/GT/2.png",
+                 "masks/3.png", "Images/4.png", "alone/Masks/5.png"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert names(tmp_path) == ["Images/4", "alone/Masks/5", "other/original/2", "set/Images/1"]
+    assert names(tmp_path / "masks") == ["3"]  # it was asked for
+
+
 def test_annotations_beside_images_of_another_kind(tmp_path):
     for name in ("1.jpg", "1_mask.png", "2.dcm", "2_mask_1.bmp", "3_mask.png"):
         (tmp_path / name).touch()
