@@ -1,10 +1,12 @@
 """The benchmark runs, in turns, and says what it measured; no test depends on a time."""
 
 import importlib.util
+import shutil
 
 import pytest
 
 from busjax.benchmark import predict
+from busjax.inference.export.__main__ import main as export
 
 
 def test_calls_are_timed_in_turns_after_a_first_one():
@@ -30,12 +32,8 @@ def test_a_run_is_measured(run_folder, capsys):
 
 @pytest.mark.skipif(not importlib.util.find_spec("jax2onnx"), reason="pip install .[onnx]")
 def test_onnx_runtime_is_measured_beside_it(run_folder, tmp_path, capsys):
-    import shutil
-
-    from busjax.inference import export
-
     shutil.copytree(run_folder, tmp_path / "run")
-    export.main([f"--workdir={tmp_path / 'run'}", "--format=onnx"])
+    assert export([f"--workdir={tmp_path / 'run'}", "--format=onnx"]) == 0
     assert predict.main([f"--workdir={tmp_path / 'run'}", "--rounds=1"]) == 0
     assert "ONNX Runtime, 16 images" in capsys.readouterr().out
 
