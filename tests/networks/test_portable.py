@@ -129,6 +129,8 @@ def test_half_precision_is_half_the_size(run_folder, handed, tmp_path, capsys, i
     again = tmp_path / "again"
     assert export([f"--network={out}", "--format=folder", f"--out={again}"]) == 0
     assert json.loads((again / "model.json").read_text())["licence"] == "CC BY 4.0"
+    assert export([f"--network={out}", *words[1:2], f"--out={again}", f"--notes={notes}"]) == 0
+    assert (again / "MODEL_CARD.md").read_bytes() == (out / "MODEL_CARD.md").read_bytes()
     capsys.readouterr()
     card = (run_folder / "MODEL_CARD.md").read_text("utf-8")
     assert (out / "MODEL_CARD.md").read_text("utf-8") == f"{card}\n## Licences\n\nÜbung\n"

@@ -62,8 +62,7 @@ def hand_over(
         "exported": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "note": NOTE,
     }
-    card = f"{_card(trained).rstrip()}\n\n{notes.strip()}\n" if notes else _card(trained)
-    portable.write(out, trained, about, card, dtype)
+    portable.write(out, trained, about, _with(_card(trained), notes.strip()), dtype)
     return _difference(trained, portable.read(out), images[:_PER_BATCH])
 
 
@@ -87,6 +86,11 @@ def _scores(place: epath.Path) -> dict[str, Any] | None:
             name: summary["interval"][name] for name in _SCORES if name in summary["interval"]
         },
     }
+
+
+def _with(card: str, notes: str) -> str:
+    """A card with a text after it, unless it has that already."""
+    return card if notes in card else f"{card.rstrip()}\n\n{notes}\n"
 
 
 def _card(trained: Trained) -> str:
