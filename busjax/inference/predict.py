@@ -160,7 +160,7 @@ class _Outcome:
 
     def __str__(self) -> str:
         without = f"; {self.n_without} DICOM files hold no picture" if self.n_without else ""
-        doubtful = f"; of {self.n_doubtful} images: I do not know" if self.n_doubtful else ""
+        doubtful = f"; the network is unsure of {self.n_doubtful}" if self.n_doubtful else ""
         total = self.n_read + self.n_unreadable
         return f"{self.n_read} of {total} files read{without}{doubtful}"
 

@@ -243,7 +243,7 @@ def test_what_is_no_b_mode_picture_is_told(run_folder, inputs, tmp_path, capsys)
     assert page.count("I do not know: it is nearly black") == 1
     count = sum(image["abstain"] for image in (first, *others))
     assert f"Of {count} of them the network says" in page
-    assert f"files read; of {count} images: I do not know" in capsys.readouterr().out
+    assert f"files read; the network is unsure of {count}" in capsys.readouterr().out
     assert page.count("I do not know: ") == sum(image["abstain"] for image in (first, *others))
 
 
