@@ -12,7 +12,7 @@ import numpy as np
 from busjax.config import Config, Data
 from busjax.data import drawing_order
 from busjax.data.augmentation.shown import in_detail, shown
-from busjax.data.records import RecordSource
+from busjax.data.records import RecordSource, set_names
 from busjax.data.resized import Example, Resized, positions
 from busjax.errors import UserError
 
@@ -68,8 +68,7 @@ def train_batches(
         )
     cv2.setNumThreads(0)  # Grain's threads are the parallelism; OpenCV's own would fight them
     # A part is cut from the stream of all examples, so that it is the same for any number of parts.
-    of_set = getattr(source, "sets", None) or ("",) * len(source.ids)
-    sets = np.array(of_set)[positions(source, ids)]
+    sets = np.array(set_names(source))[positions(source, ids)]
     strata = drawing_order.strata(sets, resized.labels, config.data.balance)
     detailed = in_detail(source, ids, config)
     examples = _endless(resized, detailed, order, strata, config).batch(local_size)

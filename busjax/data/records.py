@@ -58,6 +58,16 @@ class RecordSource(Protocol):
     def __getitem__(self, index: int) -> Record: ...
 
 
+def set_names(source: RecordSource, alone: str = "") -> tuple[str, ...]:
+    """The name of the set of every record, (N,); `alone` where the source is one set."""
+    return getattr(source, "sets", None) or (alone,) * len(source)
+
+
+def scanners(source: RecordSource) -> tuple[str, ...]:
+    """The scanner of every record, (N,); '' where the set does not tell it."""
+    return getattr(source, "scanners", None) or ("",) * len(source)
+
+
 def training_only(source: RecordSource) -> frozenset[str]:
     """Ids of the images that no split validates or tests on (`config.data.extra`)."""
     return frozenset(getattr(source, "training_only", ()))

@@ -94,14 +94,7 @@ def read_run(directory: PathLike, results_in: str = results.FOLDER) -> Run:
         raise UserError(f"{folder}: summary.json names no source; evaluate the run again")
     scores = results.summary_from_rows(rows)
     results.check_scores(folder, scores, summary)
-    return Run(
-        config=configuration.as_saved(folder),
-        history=history.read(folder),
-        rows=rows,
-        scores=scores,
-        facts={name: value for name, value in summary.items() if name not in scores},
-        pictures=pictures,
-    )
+    return _run(folder, rows, scores, summary, pictures)
 
 
 def read_fitted(directory: PathLike) -> Run:
@@ -112,12 +105,22 @@ def read_fitted(directory: PathLike) -> Run:
     """
     folder = epath.Path(directory)
     rows, summary = results.read_validation(folder), results.read_validation_summary(folder)
-    scores = results.summary_from_rows(rows)
+    pictures = Predictions(*(np.empty((0, 1, 1), kind) for kind in ("U1", "u1", bool, "u1")))
+    return _run(folder, rows, results.summary_from_rows(rows), summary, pictures)
+
+
+def _run(
+    folder: epath.Path,
+    rows: list[ImageRow],
+    scores: dict[str, float],
+    summary: dict[str, Any],
+    pictures: Predictions,
+) -> Run:
     return Run(
         config=configuration.as_saved(folder),
         history=history.read(folder),
         rows=rows,
         scores=scores,
         facts={name: value for name, value in summary.items() if name not in scores},
-        pictures=Predictions(*(np.empty((0, 1, 1), kind) for kind in ("U1", "u1", bool, "u1"))),
+        pictures=pictures,
     )

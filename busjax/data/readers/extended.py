@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from busjax.data.pixels import resize
-from busjax.data.records import Record, RecordSource, training_only
+from busjax.data.records import Record, RecordSource, scanners, set_names, training_only
 from busjax.errors import UserError
 
 _SIDE = 32  # pixels of a thumbnail
@@ -38,7 +38,7 @@ class ExtendedSource:
         """
         (_, first), (further_name, second) = own, further
         self._sources = first, second
-        sets = [_sets(source, name) for name, source in (own, further)]
+        sets = [set_names(source, name) for name, source in (own, further)]
         if common := set(sets[0]) & set(sets[1]):
             raise UserError(
                 f"config.data.extra names a folder '{min(common)}' as config.data.dir does: give "
@@ -47,7 +47,7 @@ class ExtendedSource:
         prefix = "" if hasattr(second, "sets") else f"{further_name}/"
         self.name = first.name  # what is tested on
         self.sets: tuple[str, ...] = (*sets[0], *sets[1])
-        self.scanners = (*_scanners(first), *_scanners(second))
+        self.scanners = (*scanners(first), *scanners(second))
         self.training_only = frozenset(f"{prefix}{id}" for id in second.ids)
         self.ids = (*first.ids, *(f"{prefix}{id}" for id in second.ids))
         self.groups = (*first.groups, *(f"{prefix}{group}" for group in second.groups))
@@ -77,7 +77,8 @@ def check_apart(source: RecordSource) -> None:
     Raises:
         UserError: such an image.
     """
-    further = np.array([id in training_only(source) for id in source.ids])
+    for_training = training_only(source)
+    further = np.array([id in for_training for id in source.ids])
     plain = np.stack([_thumbnail(source[index].image) for index in range(len(source))])
     mirrored = plain.reshape(-1, _SIDE, _SIDE)[:, :, ::-1].reshape(plain.shape)
     alike = np.maximum(plain[further] @ plain[~further].T, plain[further] @ mirrored[~further].T)
@@ -98,11 +99,3 @@ def _thumbnail(image: np.ndarray) -> np.ndarray:
     small -= small.mean()
     length = np.linalg.norm(small)
     return small / length if length > 0 else small
-
-
-def _sets(source: RecordSource, name: str) -> tuple[str, ...]:
-    return getattr(source, "sets", None) or (name,) * len(source)
-
-
-def _scanners(source: RecordSource) -> tuple[str, ...]:
-    return getattr(source, "scanners", None) or ("",) * len(source)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from busjax.data import records
 from busjax.data.records import Record, RecordSource
 from busjax.errors import UserError
 
@@ -40,9 +41,7 @@ class JoinedSource:
         self.name: str = "+".join(dict.fromkeys(source.name for source in self._sources))
         self.sets: tuple[str, ...] = tuple(name for name, source in sources for _ in source.ids)
         self.scanners: tuple[str, ...] = tuple(
-            scanner
-            for _, source in sources
-            for scanner in getattr(source, "scanners", ("",) * len(source))
+            scanner for _, source in sources for scanner in records.scanners(source)
         )
         self.ids = self._named(source.ids for source in self._sources)
         self.groups = self._named(source.groups for source in self._sources)

@@ -75,8 +75,7 @@ def of(place: files.PathLike, directory: epath.Path) -> Tested:
         raise AllSeen(f"{workdir} has seen all {len(source)} images of {directory}")
     folder = _evaluated(config, workdir, source, ids, digests, directory)
     rows = results.read_rows(workdir, folder)
-    scanners = getattr(source, "scanners", None) or ("",) * len(source)
-    by_id = dict(zip(source.ids, scanners, strict=True))
+    by_id = dict(zip(source.ids, records.scanners(source), strict=True))
     threshold = frozen(workdir)
     knows_seen = known.digests is not None
     return Tested(

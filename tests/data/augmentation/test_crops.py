@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
-from busjax.config import Augment, Config
-from busjax.data import pipeline
+from busjax.config import Augment
 from busjax.data.augmentation import crops
-from busjax.data.readers.phantom import PhantomSource
+from tests.data.augmentation.batches import batches
 
 SHAPE = (180, 240)
 
@@ -89,17 +88,6 @@ def test_probabilities_are_those_that_were_asked_for():
     kinds = [kind for _, kind in draws(MASKS["middle"], 0.2, 0.5, count=4000)]
     shares = {kind: kinds.count(kind) / len(kinds) for kind in set(kinds)}
     assert shares == pytest.approx({"normal": 0.2, "lesion": 0.5, "whole": 0.3}, abs=0.03)
-
-
-def batches(count, **augment):
-    source = PhantomSource(24, 0, 64)
-    config = Config().but(
-        data={"image_size": 32, "source": "phantom", "fit": "pad", "threads": 0},
-        train={"batch_size": 8},
-        augment={"enabled": True, **augment},
-    )
-    stream = pipeline.train_batches(source, source.ids, config, pipeline.Shard())
-    return [next(stream) for _ in range(count)]
 
 
 def test_what_has_lost_its_lesion_is_labelled_normal():

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from busjax.config import Augment, Config
-from busjax.data import pipeline
 from busjax.data.augmentation import erasure
-from busjax.data.readers.phantom import PhantomSource
 from busjax.errors import UserError
+from tests.data.augmentation.batches import batches
 
 HEIGHT, WIDTH = 40, 200
 
@@ -73,17 +72,6 @@ def test_an_image_without_lesion_is_covered_anywhere():
         filled = erasure.beside(image, mask, np.random.default_rng(seed))
         starts.append(np.flatnonzero((filled != image).any(0))[0])
     assert max(starts) - min(starts) > WIDTH // 3
-
-
-def batches(count, **augment):
-    source = PhantomSource(24, 0, 64)
-    config = Config().but(
-        data={"image_size": 32, "source": "phantom", "fit": "pad", "threads": 0},
-        train={"batch_size": 8},
-        augment={"enabled": True, **augment},
-    )
-    stream = pipeline.train_batches(source, source.ids, config, pipeline.Shard())
-    return [next(stream) for _ in range(count)]
 
 
 def test_what_has_lost_its_lesion_is_labelled_normal():
