@@ -60,12 +60,12 @@ class RecordSource(Protocol):
 
 def set_names(source: RecordSource, alone: str = "") -> tuple[str, ...]:
     """The name of the set of every record, (N,); `alone` where the source is one set."""
-    return getattr(source, "sets", None) or (alone,) * len(source)
+    return getattr(source, "sets", None) or (alone,) * len(source.ids)
 
 
 def scanners(source: RecordSource) -> tuple[str, ...]:
     """The scanner of every record, (N,); '' where the set does not tell it."""
-    return getattr(source, "scanners", None) or ("",) * len(source)
+    return getattr(source, "scanners", None) or ("",) * len(source.ids)
 
 
 def training_only(source: RecordSource) -> frozenset[str]:
